@@ -27,10 +27,11 @@ from bot.background import BackgroundTasks
 from bot.backoff import Backoff
 from bot.cache import Cache
 from bot.clock import DatabaseClock, utc_now
-from bot.config import Config
+from bot.config import Config, ServiceConfig, Surroundings
 from bot.model import Playbook, UserError
 from bot.playbooks import loader
 from bot.publishers import Publishers
+from bot.services import Services
 from bot.settings import Settings
 from bot.settings import read as read_settings
 from bot.slack import workspace
@@ -38,14 +39,8 @@ from bot.slack.customer_channel import CustomerChannel
 from bot.slack.directory import Directory
 from bot.slack.starting import START_SECONDS, Start
 from bot.store import db
-from bot.systems import ChangingSystems
-from bot.systems.database import Database
-from bot.systems.http import HttpClient
 from bot.systems.kubernetes import Clusters
 from bot.systems.pagerduty import PagerDuty
-from bot.systems.sessions import SessionTerminator
-from bot.systems.stripe import Stripe
-from bot.systems.tcp import TcpProber
 from bot.views import text
 from bot.web import NO_PAYLOAD, BoundedProtocol, Refusals, SignatureCheck, Web
 from bot.world import World
@@ -78,7 +73,10 @@ async def open_world(
     `now` replaces the database's clock. `slack_seconds` is the time limit of each call to Slack,
     `start_seconds` how long the start waits for what Slack refuses in passing.
     """
-    team_config = config.load(settings.config)
+    clusters = Clusters(settings.kubeconfig)
+    team_config = config.load(settings.config, _surroundings(settings, clusters))
+    for cluster in {name for service in team_config.all for name in service.all_clusters}:
+        await clusters.check(cluster)
     for warning in rules.policy.loud_warnings(team_config):
         log.warning("%s", warning)
     loaded_playbooks = load_playbooks(team_config.playbooks)
@@ -93,7 +91,7 @@ async def open_world(
         pool = await db.open_pool(settings.database_url)
         stack.push_async_callback(pool.close)
         clock = await stack.enter_async_context(DatabaseClock(wall_clock).kept_in_step(pool))
-        customers = CustomerChannel(client, bot_workspace.customer_channel)
+        stack.push_async_callback(clusters.close)
         background = BackgroundTasks()
         yield World(
             pool=pool,
@@ -101,7 +99,9 @@ async def open_world(
             workspace=bot_workspace,
             directory=people,
             cache=cache,
-            systems=await _open_systems(stack, settings, team_config, now or clock, customers),
+            services=_services(
+                settings, team_config, clusters, client, bot_workspace, now or clock
+            ),
             playbooks=loaded_playbooks,
             actions={action.name: action for action in ACTIONS},
             config=team_config,
@@ -110,7 +110,7 @@ async def open_world(
             backoff=Backoff(),
             background=background,
             publishers=Publishers(background),
-            pagerduty=_pagerduty(settings, team_config),
+            pagerduty=_pagerduty(settings),
         )
 
 
@@ -128,37 +128,28 @@ async def _open_cache(stack: AsyncExitStack, settings: Settings) -> Cache:
     return cache
 
 
-def _pagerduty(settings: Settings, team_config: Config) -> PagerDuty | None:
+def _pagerduty(settings: Settings) -> PagerDuty | None:
     if settings.pagerduty_token is None:
         return None
-    return PagerDuty(settings.pagerduty_token, settings.pagerduty_api_url, team_config.pagerduty)
+    return PagerDuty(settings.pagerduty_token, settings.pagerduty_api_url)
 
 
-async def _open_systems(
-    stack: AsyncExitStack,
+def _surroundings(settings: Settings, clusters: Clusters) -> Surroundings:
+    return Surroundings(settings.kubernetes_namespace, clusters.contexts(), settings.variable)
+
+
+def _services(
     settings: Settings,
     team_config: Config,
+    clusters: Clusters,
+    client: AsyncWebClient,
+    bot_workspace: workspace.Workspace,
     now: Callable[[], datetime],
-    customers: CustomerChannel,
-) -> ChangingSystems:
-    clusters = Clusters(settings.kubeconfig)
-    stack.push_async_callback(clusters.close)
-    await clusters.check("")
-    return ChangingSystems(
-        cluster=clusters.cluster(
-            "",
-            settings.kubernetes_namespace,
-            shown_variables=team_config.masking.show_variables,
-        ),
-        database=Database(settings.orders_database_url),
-        tcp=TcpProber(),
-        customers=customers,
-        sessions=SessionTerminator(settings.orders_database_admin_url),
-        now=now,
-        http=HttpClient(settings.playbook_proxy),
-        stripe=Stripe(settings.stripe_api_key, settings.stripe_api_url),
-        probe_pods=team_config.policy.probe_pods,
-    )
+) -> Services:
+    def customers(service: ServiceConfig) -> CustomerChannel:
+        return CustomerChannel(client, bot_workspace.channel(service.channels.customers))
+
+    return Services(team_config, settings, clusters, customers, now)
 
 
 def make_app(world: World, settings: Settings, refusals: Refusals) -> AsyncApp:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import Field
+
 from bot.model import Model, UserError
 from bot.systems import stripe
 
@@ -33,6 +35,17 @@ class Settings(Model):
     config: Path
     pagerduty_token: str | None = None
     pagerduty_api_url: str = PAGERDUTY_API_URL
+    # All variables, as the configuration names others for databases; never printed.
+    environ: Mapping[str, str] = Field(default_factory=dict, repr=False)
+
+    def variable(self, name: str) -> str | None:
+        """The value of a variable that the configuration names; None where it is not set."""
+        known = {
+            "ORDERS_DATABASE_URL": self.orders_database_url,
+            "ORDERS_DATABASE_ADMIN_URL": self.orders_database_admin_url,
+            "STRIPE_API_KEY": self.stripe_api_key,
+        }
+        return known.get(name) or self.environ.get(name, "").strip() or None
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -56,9 +69,10 @@ def read(environ: Mapping[str, str]) -> Settings:
         "playbook_proxy": reader.optional_url("PLAYBOOK_PROXY", ("http", "https")),
         "stripe_api_key": reader.optional_token("STRIPE_API_KEY", "rk_", "sk_"),
         "stripe_api_url": reader.url("STRIPE_API_URL", ("https", "http"), stripe.API_URL),
-        "config": reader.file("RUNBOLT_CONFIG", "the YAML file with approvers and channels"),
+        "config": reader.path("RUNBOLT_CONFIG", "the YAML file with approvers and channels"),
         "pagerduty_token": reader.get("PAGERDUTY_TOKEN"),
         "pagerduty_api_url": reader.url("PAGERDUTY_API_URL", ("https", "http"), PAGERDUTY_API_URL),
+        "environ": dict(environ),
     }
     reader.require_slack_transport()
     if reader.mistakes:
@@ -127,11 +141,11 @@ class _Reader:
             return default
         return int(value)
 
-    def file(self, name: str, description: str) -> Path:
+    def path(self, name: str, description: str) -> Path:
         value = self.get(name)
         if value is None:
             self.mistakes.append(f"{name} is missing: set it to the path of {description}.")
-        elif not Path(value).is_file():
+        elif not Path(value).exists():
             self.mistakes.append(
                 f"{name} names {value}, which does not exist: set it to the path of {description}."
             )

@@ -14,10 +14,10 @@ from bot.clock import DatabaseClock
 from bot.config import Config
 from bot.model import Playbook
 from bot.publishers import Publishers
+from bot.services import Services
 from bot.slack.directory import Directory
 from bot.slack.workspace import Workspace
 from bot.store.db import Pool
-from bot.systems import ChangingSystems
 from bot.systems.pagerduty import PagerDuty
 
 
@@ -34,7 +34,7 @@ class World:
     workspace: Workspace
     directory: Directory
     cache: Cache
-    systems: ChangingSystems
+    services: Services
     playbooks: tuple[Playbook, ...]
     actions: Mapping[str, type[Action]]
     config: Config

@@ -11,6 +11,8 @@ async def show(world: World, interaction: Interaction) -> None:
     incident = await flows.incidents.find(world, interaction.channel_id)
     playbooks = (incident.playbook,) if incident else world.playbooks
     found = await flows.contacts.find(world, playbooks)
-    runbooks = world.config.runbooks
+    runbooks = {
+        playbook.service: world.config.of(playbook.service).runbooks for playbook in playbooks
+    }
     page = contacts.page(playbooks, found.mentions, found.on_call, found.warnings, runbooks)
     await interaction.show("Contacts", page)

@@ -70,7 +70,7 @@ async def assign_role(world: World, interaction: Interaction) -> None:
     """`/incident role ic @person`; the channel shows it, so no reply does. Raises UserError."""
     role, *names = interaction.text.split() or [""]
     if not _is_commander(role) or len(interaction.mentions) != 1 or len(names) != 1:
-        raise UserError(await _role_error(world, role, " ".join(names)))
+        raise UserError(await _role_error(world, interaction.channel_id, role, " ".join(names)))
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
     commander = interaction.mentions[0]
     await flows.incidents.assign_commander(world, incident.id, commander, by=interaction.user_id)
@@ -80,7 +80,7 @@ def _is_commander(role: str) -> bool:
     return role.lower() in COMMANDER_ROLES
 
 
-async def _role_error(world: World, role: str, name: str) -> str:
+async def _role_error(world: World, channel: str | None, role: str, name: str) -> str:
     """Which part of the command is missing or unknown, and what it may be."""
     example = "Nobody was assigned. Example: `/incident role ic @person`."
     if not _is_commander(role):
@@ -91,7 +91,9 @@ async def _role_error(world: World, role: str, name: str) -> str:
         if name
         else "The person is missing"
     )
-    responders = await world.directory.cached_membership(world.config.responders)
+    incident = await flows.incidents.find(world, channel)
+    service = incident.service if incident else ""
+    responders = await world.directory.cached_membership(world.config.of(service).responders)
     mentions = ", ".join(f"<@{user_id}>" for user_id in sorted(responders.everybody))
     return f"{problem}. {example}" + (f" Responders: {mentions}." if mentions else "")
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from bot import flows, rules
 from bot.actions.base import Action, Change, Manual, Read
 from bot.flows import endings, temporary_changes
+from bot.flows.executions import FoundStep
 from bot.model import (
     Execution,
     ExecutionId,
@@ -62,9 +63,10 @@ def _check_params(action: type[Action], params: dict[str, Any]) -> None:
 async def press(world: World, interaction: Interaction) -> None:
     """A step's button was pressed: read, tick off, or open the form of a change."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
-    step = await flows.executions.find_open_step(world, incident.id, interaction.value)
+    found = await flows.executions.find_open_step(world, incident.id, interaction.value)
+    step = found.step
     if issubclass(_action_class(world, step), Change):
-        await _open_form(world, interaction, incident, step, step.params)
+        await _open_form(world, interaction, incident, found, step.params)
         return
     action = flows.executions.build_action(world, step.action, step.params)
     if isinstance(action, Manual):
@@ -72,7 +74,7 @@ async def press(world: World, interaction: Interaction) -> None:
         has_choice = action.choose_from is not None
         await tasks.finish_step(world, interaction, task, has_choice=has_choice)
     elif isinstance(action, Read):
-        await flows.executions.run_read(world, incident.id, step, action, by=interaction.user_id)
+        await flows.executions.run_read(world, incident.id, found, action, by=interaction.user_id)
 
 
 def _action_class(world: World, step: Step) -> type[Action]:
@@ -87,24 +89,26 @@ async def _open_form(
     world: World,
     interaction: Interaction,
     incident: Incident,
-    step: Step,
+    found: FoundStep,
     params: dict[str, Any],
     reason: str = "",
 ) -> None:
+    step, place = found
     metadata = interaction.metadata(incident=incident.id, step=step.id, action=step.action)
     action = _action_class(world, step)
     choices, ends = await asyncio.gather(
-        flows.choices.of_step(world, step, params),
-        endings.at_once(world, step.action, params, by=interaction.user_id),
+        flows.choices.of_step(world, place, step, params),
+        endings.at_once(world, place, step.action, params, by=interaction.user_id),
     )
+    policy = world.config.of(place.service).policy
     form = modals.step(
         step,
         action,
         params,
         options=choices,
         ends=ends,
-        approvals=world.config.policy.approvals.of(action.risk),
-        has_budget=world.config.policy.budget.is_set,
+        approvals=policy.approvals.of(action.risk),
+        has_budget=policy.budget.is_set,
         metadata=metadata,
         reason=reason,
     )
@@ -115,13 +119,14 @@ async def submit(world: World, interaction: Interaction, form: StepForm) -> None
     """Plan the change and request approval; raises UserError for a step that changes nothing."""
     incident_id = IncidentId(interaction.private_metadata["incident"])
     step_id = interaction.private_metadata["step"]
-    step = await flows.executions.find_open_step(world, incident_id, step_id)
+    found = await flows.executions.find_open_step(world, incident_id, step_id)
+    step = found.step
     params = {name: value for name, value in form.params.items() if name in step.ask}
     action = flows.executions.build_action(world, step.action, {**step.params, **params})
     if not isinstance(action, Change):
         raise UserError("This step changes nothing, so no approval was requested.")
     await flows.executions.propose(
-        world, incident_id, step, action, form.reason, by=interaction.user_id
+        world, incident_id, found, action, form.reason, by=interaction.user_id
     )
 
 
@@ -129,8 +134,8 @@ async def ask_again(world: World, interaction: Interaction) -> None:
     """*Request again* was pressed: the same form, for a new plan."""
     execution = await flows.executions.get(world, _execution_id(interaction))
     incident = await flows.incidents.get(world, execution.incident_id)
-    step = await flows.executions.find_open_step(world, incident.id, execution.step_id)
-    await _open_form(world, interaction, incident, step, execution.params, execution.reason)
+    found = await flows.executions.find_open_step(world, incident.id, execution.step_id)
+    await _open_form(world, interaction, incident, found, execution.params, execution.reason)
 
 
 async def request_new_plan(world: World, interaction: Interaction) -> None:

@@ -196,7 +196,7 @@ async def open_tick_form(world: World, interaction: Interaction) -> None:
         text.render(
             "called",
             commander=incident.commander not in (None, interaction.user_id),
-            groups=world.config.responders.groups,
+            groups=world.config.of(incident.service).responders.groups,
         ),
     )
     await interaction.open(form)

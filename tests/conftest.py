@@ -16,6 +16,7 @@ from psycopg import AsyncConnection, sql
 from bot import __main__ as root
 from bot import scheduler
 from bot.clock import utc_now
+from bot.model import Place
 from bot.settings import Settings
 from bot.slack.starting import START_SECONDS
 from bot.store import db
@@ -41,6 +42,7 @@ from tests.readers import Execution, Form, Item, Post
 __all__ = ["database", "postgres", "redis", "redis_url", "shop", "shop_template"]
 
 ROOT = Path(__file__).parent.parent
+ORDERS = Place(service="order-service")
 SHIPPED = ROOT / "templates" / "playbooks" / "order-service.yml"
 CLUSTER_SPEED = 40.0
 PATIENCE = 10.0

@@ -48,8 +48,9 @@ MUTANTS = (
     Mutant(
         "a check without patience",
         "bot/flows/runs.py",
-        "systems = world.systems.patient(progress.report).for_reading()",
-        "systems = world.systems.for_reading()",
+        "systems = world.services.systems(execution.place).patient(progress.report)\n"
+        "            verdict",
+        "systems = world.services.systems(execution.place)\n            verdict",
         ("tests/test_cluster_restarts.py::test_a_check_that_begins_in_a_restart_waits",),
     ),
     Mutant(
@@ -101,17 +102,17 @@ MUTANTS = (
     Mutant(
         "a person looked up a minute ago approves",
         "bot/flows/lookups.py",
-        "world.directory.fetch_user(by), world.directory.fetch_membership(world.config.approvers)",
+        "world.directory.fetch_user(by),\n"
+        "        world.directory.fetch_membership(world.config.of(service).approvers)",
         "world.directory._cached_person(by),\n"
-        "        world.directory.fetch_membership(world.config.approvers),",
+        "        world.directory.fetch_membership(world.config.of(service).approvers)",
         (f"{RACES}::test_who_left_just_now_approves_nothing",),
     ),
     Mutant(
         "a group read a minute ago approves",
         "bot/flows/lookups.py",
-        "world.directory.fetch_user(by), world.directory.fetch_membership(world.config.approvers)",
-        "world.directory.fetch_user(by),\n"
-        "        world.directory.cached_membership(world.config.approvers),",
+        "world.directory.fetch_membership(world.config.of(service).approvers)",
+        "world.directory.cached_membership(world.config.of(service).approvers)",
         ("tests/test_change_approval.py::test_former_approvers_approve_nothing",),
     ),
     Mutant(

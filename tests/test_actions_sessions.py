@@ -15,7 +15,7 @@ from bot.systems.sessions import DatabaseSession
 from bot.views import action_ids
 from sandbox.shop import Shop
 from sandbox.slack import Refusal
-from tests.conftest import Bot, Clock, Walk
+from tests.conftest import ORDERS, Bot, Clock, Walk
 from tests.sessions import SLEEP, Session, Sessions, sessions
 
 __all__ = ["sessions"]
@@ -136,7 +136,7 @@ async def test_reused_process_number_is_not_touched(
             update={"backend_start": backend.backend_start - timedelta(hours=1)}
         )
         params["backends"] = [earlier.model_dump(mode="json")]
-        plan = await EndQueries.model_validate(params).plan(bot.world.systems)
+        plan = await EndQueries.model_validate(params).plan(bot.world.services.systems(ORDERS))
         await conn.execute(
             "UPDATE executions SET params = %s, plan = %s, plan_digest = %s",
             [Jsonb(params), Jsonb(plan.model_dump(mode="json")), plan.digest],

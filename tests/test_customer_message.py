@@ -12,7 +12,7 @@ from bot.model import ExecutionId, UserError
 from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.slack import Slack
-from tests.conftest import Bot, Clock, Walk, start_bot
+from tests.conftest import ORDERS, Bot, Clock, Walk, start_bot
 from tests.rollbacks import DONE, WAITS
 
 WORDS = "Orders fail at the moment. We are on it."
@@ -259,7 +259,9 @@ async def test_a_late_post_is_found(walk: Walk, bot: Bot, clock: Clock) -> None:
     async with bot.world.pool.connection() as conn:
         first = await store.executions.get(conn, ExecutionId(1))
     assert first is not None
-    await bot.world.systems.customers.post(first.params["channel"], WORDS, first.params["key"])
+    await bot.world.services.systems(ORDERS).customers.post(
+        first.params["channel"], WORDS, first.params["key"]
+    )
     clock.forward(seconds=11)
     await bot.tick()
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 import pytest
 
 from bot import config
-from bot.config import Cadence, Config
+from bot.config import Cadence
+from bot.config.service import ServiceSettings
 from bot.model import Model, Playbook, Scenario, Severity
 from bot.playbooks import loader
 from bot.playbooks.loader import PlaybookError
@@ -42,7 +43,7 @@ def renamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys that have always had their names, as if they once had others."""
     monkeypatch.setattr(Playbook, "old_keys", {"name": "title"})
     monkeypatch.setattr(Scenario, "old_keys", {"signs": "symptoms"})
-    monkeypatch.setattr(Config, "old_keys", {"cadence": "clocks"})
+    monkeypatch.setattr(ServiceSettings, "old_keys", {"cadence": "clocks"})
     monkeypatch.setattr(Cadence, "old_keys", {"every": "update"})
 
 
@@ -106,7 +107,7 @@ def test_a_config_with_old_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture
     file = tmp_path / "runbolt.yml"
     file.write_text("approvers: {users: [U1]}\ncadence:\n  sev1:\n    every: 20 min\n")
 
-    team = config.load(file)
+    team = config.load(file).defaults
 
     assert team.cadence(Severity.SEV1).update.total_seconds() == 20 * 60
     assert caplog.messages == [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot import config, rules, settings
-from bot.config import Config
+from bot.config import ServiceConfig
 from bot.model import Playbook, Risk, Scenario, Severity, UserError
 from tests.test_rules import BOOK, incident
 from tests.test_settings import environ
@@ -103,10 +103,10 @@ def test_a_folder_is_no_file(environ: dict[str, str], tmp_path: Path) -> None:
     )
 
 
-def load(folder: Path, text: str) -> Config:
+def load(folder: Path, text: str) -> ServiceConfig:
     file = folder / "team.yml"
     file.write_text(text)
-    return config.load(file)
+    return config.load(file).defaults
 
 
 def mistakes(folder: Path, text: str) -> list[str]:
@@ -192,12 +192,18 @@ def test_a_wrong_file_alone(tmp_path: Path, text: str, expected: list[str]) -> N
         ),
         ("policy: {undo_window: 1 h}", lambda team: team.policy.undo_window, timedelta(hours=1)),
         ("", lambda team: team.policy.execution_timeout, timedelta(minutes=10)),
-        ("playbooks: books", lambda team: team.playbooks, Path("books")),
         ("pagerduty: {schedule: P1}", lambda team: team.pagerduty.schedule, "P1"),
     ],
 )
 def test_what_a_file_becomes(tmp_path: Path, text: str, found: Any, expected: object) -> None:
     assert found(load(tmp_path, TEAM + text)) == expected
+
+
+def test_where_the_playbooks_are(tmp_path: Path) -> None:
+    file = tmp_path / "team.yml"
+    file.write_text(f"{TEAM}playbooks: books")
+
+    assert config.load(file).playbooks == Path("books")
 
 
 @pytest.mark.parametrize(

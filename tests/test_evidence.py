@@ -18,7 +18,7 @@ from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.cluster.resources import DEPLOYMENTS
 from tests.cluster_fixtures import SELECTOR, SHOP, RecordedProgress, systems
-from tests.conftest import Bot, Clock, Walk
+from tests.conftest import ORDERS, Bot, Clock, Walk
 from tests.manual_changes import (
     patch_deployment,
     patch_env,
@@ -47,7 +47,7 @@ async def test_a_late_write_is_waited_for(
 ) -> None:
     """The server stalls for so long that the bot hangs up, and does the write all the same."""
     channel = await request_pause(walk)
-    bot.world.systems.cluster.timeout = 1.5
+    bot.world.services.systems(ORDERS).cluster.timeout = 1.5
     stalled = kube.stall("patch *")
     await walk.press("second", action_ids.APPROVE, channel)
 
@@ -55,12 +55,12 @@ async def test_a_late_write_is_waited_for(
     assert request.state == "Unknown"
     assert request.outcome.startswith("Kubernetes did not answer within 1.5 s")
     assert variable(kube) == "false"
-    bot.world.systems.cluster.timeout = 0.5
+    bot.world.services.systems(ORDERS).cluster.timeout = 0.5
     clock.forward(seconds=11)
     await bot.tick()
     assert walk.execution(channel) == request
 
-    bot.world.systems.cluster.timeout = 10
+    bot.world.services.systems(ORDERS).cluster.timeout = 10
     await kube.release(stalled)
     clock.forward(seconds=11)
     await bot.tick()
@@ -75,7 +75,7 @@ async def test_a_late_write_is_waited_for(
 
 async def test_not_done_shuts_the_door(walk: Walk, bot: Bot, kube: Cluster) -> None:
     channel = await request_pause(walk)
-    bot.world.systems.cluster.timeout = 2.0
+    bot.world.services.systems(ORDERS).cluster.timeout = 2.0
     stalled = kube.stall("patch *")
     await approve(walk, channel)
     await sent(kube, dry_run=False)
@@ -96,7 +96,7 @@ async def test_a_write_without_answer_is_found(
     walk: Walk, bot: Bot, kube: Cluster, status: int | None
 ) -> None:
     channel = await request_pause(walk)
-    bot.world.systems.cluster.timeout = 2.0
+    bot.world.services.systems(ORDERS).cluster.timeout = 2.0
     kube.lose_answer("patch *", status)
 
     await walk.press("second", action_ids.APPROVE, channel)
@@ -120,7 +120,7 @@ async def test_the_target_stays_locked(walk: Walk, bot: Bot, kube: Cluster, cloc
 
     assert walk.execution(second).state == (
         ":hourglass_flowing_sand: Approved, starts as soon as it is known what “Rolling restart” "
-        "of INC-1 did to deployment/order-service."
+        "of INC-1 did to deployment/order-service in namespace tickettoken."
     )
     await walk.press("oncall", action_ids.CHECK_INTERRUPTED, first)
     await bot.tick()

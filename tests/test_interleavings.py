@@ -36,7 +36,7 @@ from psycopg import AsyncConnection
 from bot import __main__ as root
 from bot import scheduler, store
 from bot.clock import utc_now
-from bot.config import Policy
+from bot.config import Config, Policy
 from bot.flows import incidents
 from bot.model import Execution, ExecutionId, ExecutionState, IncidentId, Risk, Severity, UserId
 from bot.settings import Settings
@@ -149,6 +149,12 @@ class Press:
     turns: Turns
 
 
+def with_policy(config: Config, policy: Policy) -> Config:
+    """The same configuration with another policy."""
+    defaults = config.defaults.model_copy(update={"policy": policy})
+    return config.model_copy(update={"defaults": defaults})
+
+
 @dataclass
 class Stage:
     """The servers and two replicas, opened once; each example finds them as at the start."""
@@ -168,8 +174,7 @@ class Stage:
         self.needed = needed
         policy = Policy(approvals={Risk.DESTRUCTIVE: needed})
         self.worlds = [
-            replace(world, config=world.config.model_copy(update={"policy": policy}))
-            for world in self.worlds
+            replace(world, config=with_policy(world.config, policy)) for world in self.worlds
         ]
         self.kube.requests.clear()
         self.slack.calls.clear()

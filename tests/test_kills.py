@@ -28,7 +28,7 @@ from sandbox.postgres import Server
 from sandbox.shop import Shop
 from sandbox.slack import Slack
 from tests.cluster_fixtures import is_fence
-from tests.conftest import Bot, Clock, Walk, start_bot
+from tests.conftest import ORDERS, Bot, Clock, Walk, start_bot
 from tests.doors import Doors, Killed, doors_in_place, nothing, replica
 from tests.sessions import Session, Sessions, sessions
 from tests.test_planning_changes_nothing import CHANGES, KEY, PARAMS, on_the_cluster, team
@@ -236,7 +236,7 @@ async def request(scene: Scene, bot: Bot) -> None:
     walk = Walk(scene.slack, bot)
     if scene.action.name == "withdraw-customer-message":
         status = ChannelId(str(scene.slack.channel("status").id))
-        await bot.world.systems.customers.post(status, "We are on it.", KEY)
+        await bot.world.services.systems(ORDERS).customers.post(status, "We are on it.", KEY)
     scene.channel = await walk.declare()
     await walk.press_step("oncall", scene.action.name, scene.channel)
     await walk.submit("oncall", reason="It is broken")

@@ -11,7 +11,7 @@ from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Slack
-from tests.conftest import Bot, Clock, Walk, start_bot
+from tests.conftest import ORDERS, Bot, Clock, Walk, start_bot
 from tests.manual_changes import patch_env, variable
 from tests.pausing import PAUSED, approve_pause, patches, paused, request_pause
 from tests.rollbacks import WAITS
@@ -189,7 +189,7 @@ async def test_a_broken_cluster_is_told_once(
         case "forbidden":
             kube.forbid("runbolt", "patch", "deployments")
         case "mute":
-            bot.world.systems.cluster.timeout = 0.3
+            bot.world.services.systems(ORDERS).cluster.timeout = 0.3
             kube.hang("patch *")
         case _:
             kube.fail("patch *", 500)
@@ -203,7 +203,7 @@ async def test_a_broken_cluster_is_told_once(
     await kube.start_listening()
     kube.permit("runbolt", "patch", "deployments")
     kube.heal()
-    bot.world.systems.cluster.timeout = 10
+    bot.world.services.systems(ORDERS).cluster.timeout = 10
     await bot.tick()
 
     assert variable(kube) == "false"

@@ -15,7 +15,7 @@ from sandbox.cluster import Cluster, Scenario
 from sandbox.cluster.resources import EVENTS, RESOURCES
 from sandbox.shop import Shop
 from sandbox.slack import Slack
-from tests.conftest import Bot, Walk
+from tests.conftest import ORDERS, Bot, Walk
 from tests.sessions import Sessions, sessions
 
 __all__ = ["sessions"]
@@ -128,7 +128,7 @@ async def test_every_plan_changes_nothing(
     await kube.scenario(scenario)
     slow = await sessions.open()
     told = ChannelId(str(slack.channel("status").id))
-    await bot.world.systems.customers.post(told, "We are on it.", KEY)
+    await bot.world.services.systems(ORDERS).customers.post(told, "We are on it.", KEY)
     channel = await walk.declare()
     requests = len(kube.requests)
     before = (on_the_cluster(kube), await in_the_database(shop), in_slack(slack, channel))

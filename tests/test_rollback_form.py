@@ -7,7 +7,7 @@ import pytest
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal
-from tests.conftest import Bot, Walk
+from tests.conftest import ORDERS, Bot, Walk
 
 Obj = dict[str, Any]
 REVISIONS = "list */replicasets"
@@ -154,7 +154,7 @@ async def test_unknown_failures_still_allow_rollback(
     trouble: str, walk: Walk, bot: Bot, broken: Cluster
 ) -> None:
     if trouble == "mute":
-        bot.world.systems.cluster.timeout = 0.3
+        bot.world.services.systems(ORDERS).cluster.timeout = 0.3
         broken.hang("list */events")
     elif trouble == "broken":
         broken.fail("list */events", 500)
@@ -164,7 +164,7 @@ async def test_unknown_failures_still_allow_rollback(
     field = await open_form(walk, channel)
     assert "Which revisions failed before is not known." in field["hint"]["text"]
     if trouble == "mute":  # a plan has time, where a form has to open soon
-        bot.world.systems.cluster.timeout = 1.0
+        bot.world.services.systems(ORDERS).cluster.timeout = 1.0
     await walk.submit("oncall", reason="Back", to_revision="6")
     assert ":warning: Which revisions failed before is not known." in walk.text(channel)
 

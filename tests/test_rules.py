@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot import rules
-from bot.config import Config, MemberSelector
+from bot.config import MemberSelector, ServiceConfig
 from bot.model import (
     Approval,
     BlastRadius,
@@ -29,7 +29,7 @@ from bot.model import (
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 ALICE, BOB, CAROL = UserId("UALICE"), UserId("UBOB"), UserId("UCAROL")
 APPROVERS = frozenset({ALICE, BOB, CAROL})
-CONFIG = Config(approvers=MemberSelector(users=(ALICE, BOB, CAROL)))
+CONFIG = ServiceConfig(approvers=MemberSelector(users=(ALICE, BOB, CAROL)))
 
 
 def scenario(scenario_id: str, severity: Severity) -> Scenario:
@@ -77,6 +77,7 @@ def request(**changes: object) -> Execution:
     values |= {
         "id": ExecutionId(3),
         "incident_id": IncidentId(7),
+        "place": {"service": "order-service"},
         "step_id": "roll-back",
         "title": "Roll back",
         "action": "rollback",

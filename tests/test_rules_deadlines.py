@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot import rules
-from bot.config import Config, MemberSelector, WorkingHours
+from bot.config import MemberSelector, ServiceConfig, WorkingHours
 from bot.model import IncidentId, Severity, Status, Task, TaskId, TaskKind, TaskState
 from tests.test_rules import incident
 
 TUESDAY = datetime(2026, 11, 24, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-TEAM = Config(approvers=MemberSelector(users=("U1",)))
+TEAM = ServiceConfig(approvers=MemberSelector(users=("U1",)))
 BERLIN = TEAM.model_copy(
     update={"hours": WorkingHours(timezone=ZoneInfo("Europe/Berlin"), severities=(Severity.SEV3,))}
 )

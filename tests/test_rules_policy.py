@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot import rules
-from bot.config import Config, MemberSelector, Policy
+from bot.config import Config, MemberSelector, Policy, ServiceConfig
 from bot.model import (
     Approval,
     ApprovalReason,
@@ -30,8 +30,8 @@ DIGEST = PLAN.digest
 OTHER = PLAN.model_copy(update={"summary": "Scale down"})
 
 
-def team(**approvals: int) -> Config:
-    return Config(approvers=SELECTOR, policy=Policy.model_validate({"approvals": approvals}))
+def team(**approvals: int) -> ServiceConfig:
+    return ServiceConfig(approvers=SELECTOR, policy=Policy.model_validate({"approvals": approvals}))
 
 
 def change(**values: Any) -> ProposedChange:
@@ -123,7 +123,7 @@ def test_when_an_undo_is_approved(undoing: ProposedChange, reason: ApprovalReaso
 )
 def test_what_takes_away_more_needs_more(radius: dict[str, int], over: bool) -> None:
     budget = {"pods": 2, "capacity": 50, "sessions": 5}
-    config = Config(approvers=SELECTOR, policy=Policy.model_validate({"budget": budget}))
+    config = ServiceConfig(approvers=SELECTOR, policy=Policy.model_validate({"budget": budget}))
     wide = PLAN.model_copy(update={"blast_radius": BlastRadius(text="", **radius)})
 
     decided = rules.policy.decide(config, incident(), change(plan=wide), NOW)
@@ -202,7 +202,7 @@ def test_what_counts_as_approved(
     ],
 )
 def test_no_approval_is_loud(approvals: dict[str, int], loud: list[str]) -> None:
-    assert rules.policy.loud_warnings(team(**approvals)) == tuple(
+    assert rules.policy.loud_warnings(Config(defaults=team(**approvals))) == tuple(
         f"policy.approvals.{risk} is 0: such a change runs as soon as somebody requests it, "
         "without any approval"
         for risk in loud
@@ -212,7 +212,9 @@ def test_no_approval_is_loud(approvals: dict[str, int], loud: list[str]) -> None
 def test_a_budget_is_an_exception() -> None:
     policy = Policy.model_validate({"approvals": {"change": 0}, "budget": {"pods": 2}})
 
-    assert rules.policy.loud_warnings(Config(approvers=SELECTOR, policy=policy)) == (
+    assert rules.policy.loud_warnings(
+        Config(defaults=ServiceConfig(approvers=SELECTOR, policy=policy))
+    ) == (
         "policy.approvals.change is 0: such a change runs as soon as somebody requests it, "
         "without any approval, unless it is over the budget",
     )

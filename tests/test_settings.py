@@ -185,7 +185,7 @@ def test_config_changes_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "runbolt.yml"
     file.write_text("approvers: {groups: [sre]}\nclocks: {sev3: {update: 45 min}}")
 
-    team = config.load(file)
+    team = config.load(file).defaults
 
     assert team.approvers.groups == ("sre",)
     assert team.cadence(Severity("sev3")).update.total_seconds() == 45 * 60
@@ -196,7 +196,7 @@ def test_hours_are_times_of_day(tmp_path: Path) -> None:
     file = tmp_path / "runbolt.yml"
     file.write_text("approvers: {users: [U1]}\nhours: {begin: 10:30, end: 18:00}")
 
-    hours = config.load(file).hours
+    hours = config.load(file).defaults.hours
 
     assert (hours.begin, hours.end) == (time(10, 30), time(18))
 
@@ -204,7 +204,7 @@ def test_hours_are_times_of_day(tmp_path: Path) -> None:
 def test_readme_lists_approval_rules() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     [named] = re.findall(r"Destructive are (.*?) \(such as", readme, re.DOTALL)
-    default = config.Config.model_validate({"approvers": {"users": ["U1"]}})
+    default = config.ServiceConfig.model_validate({"approvers": {"users": ["U1"]}})
 
     destructive = {action.name for action in ACTIONS if action.risk is Risk.DESTRUCTIVE}
     assert set(re.findall(r"`(.+?)`", named)) == destructive

@@ -222,7 +222,7 @@ async def test_who_is_on_call() -> None:
     until = "2026-11-24T18:00:00Z"
     entries = [entry(end=until), entry("Ben", 2), entry("Cleo"), entry("Cleo", end=until)]
     async with serving(web.json_response({"oncalls": entries, "more": False})) as (url, _):
-        found = await PagerDuty("t", url, SOURCE).on_call()
+        found = await PagerDuty("t", url).on_call(SOURCE)
 
     end = datetime(2026, 11, 24, 18, tzinfo=UTC)
     assert found == (
@@ -245,7 +245,7 @@ async def test_who_is_on_call() -> None:
 )
 async def test_what_pagerduty_is_asked(source: dict[str, str], query: dict[str, str]) -> None:
     async with serving(web.json_response({"oncalls": []})) as (url, asked):
-        found = await PagerDuty("secret", url, config.OnCallSource(**source)).on_call()
+        found = await PagerDuty("secret", url).on_call(config.OnCallSource(**source))
 
     [request] = asked
     assert found == ()
@@ -293,7 +293,7 @@ CHECK = "Check that PAGERDUTY_API_URL is PagerDuty's."
 async def test_why_nobody_knows(response: web.Response, problem: str, fix: str) -> None:
     async with serving(response) as (url, asked):
         with pytest.raises(PagerDutyError) as refused:
-            await PagerDuty("t", url, SOURCE).on_call()
+            await PagerDuty("t", url).on_call(SOURCE)
 
     assert len(asked) == 1
     assert str(refused.value) == (f"PagerDuty {problem}, so it is not known who is on call. {fix}")
@@ -301,7 +301,7 @@ async def test_why_nobody_knows(response: web.Response, problem: str, fix: str) 
 
 async def test_pagerduty_is_away() -> None:
     with pytest.raises(PagerDutyError) as refused:
-        await PagerDuty("t", "http://127.0.0.1:1", SOURCE).on_call()
+        await PagerDuty("t", "http://127.0.0.1:1").on_call(SOURCE)
 
     assert str(refused.value) == (
         "PagerDuty cannot be reached, so it is not known who is on call. Check "

@@ -26,7 +26,8 @@ async def approve(world: World, execution_id: ExecutionId, *, by: UserId) -> Non
 
     Raises UserError when it is refused, which the timeline records.
     """
-    decider = await load_decider(world, by)
+    service = (await get(world, execution_id)).place.service
+    decider = await load_decider(world, by, service)
     async with record_refusals(world, execution_id, by):
         execution = await _add(world, execution_id, decider)
     runs.start_if_approved(world, execution)
@@ -64,17 +65,19 @@ async def check_may_deny(world: World, execution_id: ExecutionId, *, by: UserId)
     Approvers of the last minute and the requester do not wait for Slack: sending the form decides.
     """
     execution = await get(world, execution_id)
-    approvers = await world.directory.cached_membership(world.config.approvers)
+    service = execution.place.service
+    approvers = await world.directory.cached_membership(world.config.of(service).approvers)
     may_deny = by == execution.requested_by or by in approvers
     if may_deny and execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         return
     async with record_refusals(world, execution_id, by):
-        rules.permissions.check_may_deny(execution, *await load_decider(world, by))
+        rules.permissions.check_may_deny(execution, *await load_decider(world, by, service))
 
 
 async def deny(world: World, execution_id: ExecutionId, reason: str, *, by: UserId) -> None:
     """Deny a request with a reason; raises UserError when it is refused, which is recorded."""
-    decider = await load_decider(world, by)
+    service = (await get(world, execution_id)).place.service
+    decider = await load_decider(world, by, service)
     async with record_refusals(world, execution_id, by), changing_several(world) as (conn, changed):
         denied = await deny_in_transaction(world, conn, execution_id, reason, decider)
         changed.add(denied.incident_id)

@@ -47,7 +47,8 @@ async def _find_shortage(world: World, execution: Execution) -> Shortage | None:
         return None
     try:
         async with asyncio.timeout(LOOK_SECONDS):
-            return await _read_shortage(world, asked, {each.by for each in execution.approvals})
+            given = {approval.by for approval in execution.approvals}
+            return await _read_shortage(world, execution.place.service, asked, given)
     except TimeoutError:
         return None
     except UserError as error:
@@ -57,8 +58,10 @@ async def _find_shortage(world: World, execution: Execution) -> Shortage | None:
         return Shortage(kind=kind, at=world.now(), refusal=str(error))
 
 
-async def _read_shortage(world: World, asked: Requirement, given: Set[UserId]) -> Shortage | None:
-    approvers = await world.directory.fetch_membership(world.config.approvers)
+async def _read_shortage(
+    world: World, service: str, asked: Requirement, given: Set[UserId]
+) -> Shortage | None:
+    approvers = await world.directory.fetch_membership(world.config.of(service).approvers)
     others = sorted(approvers.everybody - set(asked.requesters) - given)
     able = await world.directory.full_members(others, asked.approvals - len(given))
     if not able:

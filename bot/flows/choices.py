@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from bot.actions.base import Action, Change
 from bot.flows.lookups import build_action
-from bot.model import Step, UserError
+from bot.model import Place, Step, UserError
 from bot.model.choices import Options
 from bot.systems import PlanningSystems
 from bot.views.parameters import parameter_hint
@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 OPTIONS_TIMEOUT_SECONDS = 1.0
 
 
-async def of_step(world: World, step: Step, params: dict[str, Any]) -> dict[str, Options]:
+async def of_step(
+    world: World, place: Place, step: Step, params: dict[str, Any]
+) -> dict[str, Options]:
     """The options by parameter; a parameter without options is typed.
 
     Where the system does not answer in time, all are typed: the form must open, and planning will
@@ -28,20 +30,20 @@ async def of_step(world: World, step: Step, params: dict[str, Any]) -> dict[str,
     """
     try:
         async with asyncio.timeout(OPTIONS_TIMEOUT_SECONDS):
-            return await _read(world, step, params)
+            return await _read(world, place, step, params)
     except (UserError, TimeoutError) as error:
         log.info("the choices of step %s were not read: %r", step.id, error)
         return {}
 
 
-async def _read(world: World, step: Step, params: dict[str, Any]) -> dict[str, Options]:
+async def _read(
+    world: World, place: Place, step: Step, params: dict[str, Any]
+) -> dict[str, Options]:
     action = _with_known(world, step.action, params)
     if not isinstance(action, Change):
         return {}
-    found = {
-        name: await action.parameter_options(world.systems.for_planning(), name)
-        for name in step.ask
-    }
+    systems = world.services.systems(place).for_planning()
+    found = {name: await action.parameter_options(systems, name) for name in step.ask}
     return {name: choices for name, choices in found.items() if choices is not None}
 
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bot import slack
+from bot.config import OnCallSource
 from bot.model import Model, OnCall, Playbook, UserError
+from bot.systems.pagerduty import PagerDuty
 from bot.world import World
 
 log = logging.getLogger(__name__)
@@ -15,10 +17,10 @@ HANDLE = re.compile(r"@[\w.-]+")
 
 
 class ResolvedContacts(Model):
-    """Mentions by handle; who is on call (None: not configured, or no answer); what went wrong."""
+    """Mentions by handle; who is on call, by service, where that is known; what went wrong."""
 
     mentions: Mapping[str, str]
-    on_call: tuple[OnCall, ...] | None
+    on_call: Mapping[str, tuple[OnCall, ...]]
     warnings: tuple[str, ...]
 
 
@@ -27,9 +29,9 @@ async def find(world: World, playbooks: Sequence[Playbook]) -> ResolvedContacts:
     contacts = [contact.contact for book in playbooks for contact in book.contacts]
     (mentions, unknown), (on_call, unanswered) = await asyncio.gather(
         _mentions(world, [contact for contact in contacts if HANDLE.fullmatch(contact)]),
-        _on_call(world),
+        _on_call(world, sorted({book.service for book in playbooks})),
     )
-    warnings = tuple(filter(None, (unknown, unanswered)))
+    warnings = tuple(filter(None, (unknown, *unanswered)))
     return ResolvedContacts(mentions=mentions, on_call=on_call, warnings=warnings)
 
 
@@ -44,10 +46,24 @@ async def _mentions(world: World, handles: Sequence[str]) -> tuple[dict[str, str
         return {}, f"Slack did not say who {people} are ({refused.code}). {refused.fix}"
 
 
-async def _on_call(world: World) -> tuple[tuple[OnCall, ...] | None, str]:
+async def _on_call(
+    world: World, services: Sequence[str]
+) -> tuple[dict[str, tuple[OnCall, ...]], tuple[str, ...]]:
+    """Who is on call, by service, and why it is not known of others; each source is asked once."""
     if world.pagerduty is None:
-        return None, ""
+        return {}, ()
+    sources = {service: world.config.of(service).pagerduty for service in services}
+    different = tuple(dict.fromkeys(sources.values()))
+    answers = await asyncio.gather(*(_ask(world.pagerduty, source) for source in different))
+    by_source = dict(zip(different, answers, strict=True))
+    found = {service: by_source[source] for service, source in sources.items()}
+    known = {service: on_call for service, on_call in found.items() if isinstance(on_call, tuple)}
+    return known, tuple(dict.fromkeys(answer for answer in answers if isinstance(answer, str)))
+
+
+async def _ask(pagerduty: PagerDuty, source: OnCallSource) -> tuple[OnCall, ...] | str:
+    """Who is on call, or why that is not known."""
     try:
-        return await world.pagerduty.on_call(), ""
+        return await pagerduty.on_call(source)
     except UserError as error:
-        return None, str(error)
+        return str(error)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bot import rules, store
 from bot.actions.customers import PostCustomerMessage
 from bot.flows import approvals, executions, incidents
-from bot.flows.lookups import Decider, load_decider
+from bot.flows.lookups import Decider, FoundStep, load_decider
 from bot.flows.transactions import lock, lock_open
 from bot.model import (
     ChannelId,
@@ -74,10 +74,15 @@ async def what_happens(world: World, incident: Incident, *, all_clear: bool) -> 
 
     Of an all-clear also why it may be too early.
     """
-    channel, approvals = world.workspace.customer_channel, world.config.policy.approvals.change
+    config = world.config.of(incident.service)
+    channel = world.workspace.channel(config.channels.customers)
     trouble = await _look_for_trouble(world, incident) if all_clear else Trouble()
     return text.render(
-        "customer_form", channel=channel, approvals=approvals, **trouble._asdict(), local=True
+        "customer_form",
+        channel=channel,
+        approvals=config.policy.approvals.change,
+        local=True,
+        **trouble._asdict(),
     )
 
 
@@ -109,7 +114,8 @@ async def _executions(world: World, incident: Incident) -> tuple[Execution, ...]
 
 def target_channel(world: World, incident: Incident) -> ChannelId | None:
     """The channel for customers; else the incident's own, from where it is copied."""
-    return world.workspace.customer_channel or incident.channel_id
+    config = world.config.of(incident.service)
+    return world.workspace.channel(config.channels.customers) or incident.channel_id
 
 
 async def propose(
@@ -117,9 +123,9 @@ async def propose(
 ) -> None:
     """Request approval of exactly this text; raises UserError."""
     step = ALL_CLEAR if all_clear else STEP
-    action = await _build_message_action(world, incident_id, step, words)
+    found, action = await _build_message_action(world, incident_id, step, words)
     warnings = await _warnings(world, incident_id, step)
-    await executions.propose(world, incident_id, step, action, "", by=by, warnings=warnings)
+    await executions.propose(world, incident_id, found, action, "", by=by, warnings=warnings)
 
 
 async def _warnings(world: World, incident_id: IncidentId, step: Step) -> tuple[str, ...]:
@@ -136,8 +142,8 @@ async def replace(
 ) -> None:
     """Request approval of another text instead of the old one; raises UserError for both."""
     step = ALL_CLEAR if rules.customers.is_all_clear(old) else STEP
-    action = await _build_message_action(world, incident_id, step, words)
-    decider = await load_decider(world, by)
+    found, action = await _build_message_action(world, incident_id, step, words)
+    decider = await load_decider(world, by, old.place.service)
     warnings = await _warnings(world, incident_id, step)
 
     async def withdraw(conn: Conn) -> None:
@@ -149,7 +155,7 @@ async def replace(
         await executions.propose(
             world,
             incident_id,
-            step,
+            found,
             action,
             "",
             by=by,
@@ -160,14 +166,14 @@ async def replace(
 
 async def _build_message_action(
     world: World, incident_id: IncidentId, step: Step, words: str
-) -> PostCustomerMessage:
-    """The message; raises UserError where customers are told nothing of this incident."""
+) -> tuple[FoundStep, PostCustomerMessage]:
+    """The message and its step; raises UserError where customers are told nothing of it."""
     incident = await incidents.get(world, incident_id)
     await check_may_be_told(world, incident)
     params = {"text": words, "channel": target_channel(world, incident) or ""}
     action = executions.build_action(world, step.action, params)
     assert isinstance(action, PostCustomerMessage)
-    return action
+    return FoundStep(step, step.place(incident.service)), action
 
 
 async def _withdraw(world: World, conn: Conn, execution_id: ExecutionId, decider: Decider) -> None:

@@ -36,7 +36,7 @@ async def explain(world: World, execution: Execution, action: Change, error: Use
     if current is None and not differences:
         return Refusal(str(error))
     if current is None:
-        current = await _plan(world, action)
+        current = await _plan(world, execution, action)
     sentence = text.render_unescaped(
         "drifted",
         differences=differences or _facts(execution.plan, current),
@@ -98,15 +98,16 @@ async def _differences(
             conn, approved.target, execution.requested_at, but=execution.id
         )
     try:
-        return await action.differences(world.systems.for_reading(), approved, others)
+        systems = world.services.systems(execution.place)
+        return await action.differences(systems.for_reading(), approved, others)
     except UserError as error:
         log.info("what changed since execution %s was planned: %s", execution.id, error)
         return ()
 
 
-async def _plan(world: World, action: Change) -> Plan | None:
+async def _plan(world: World, execution: Execution, action: Change) -> Plan | None:
     """The plan as it would be now; None where there is none."""
     try:
-        return await action.plan(world.systems.for_planning())
+        return await action.plan(world.services.systems(execution.place).for_planning())
     except UserError:
         return None

@@ -48,7 +48,8 @@ async def plan_undo(world: World, execution: Execution) -> Plan | None:
     undo_action = build_action(world, execution.plan.undo.action, execution.plan.undo.params)
     assert isinstance(undo_action, Change)
     try:
-        return await undo_action.plan(world.systems.for_planning())
+        systems = world.services.systems(execution.place)
+        return await undo_action.plan(systems.for_planning())
     except UserError as error:
         log.info("the undo of execution %s cannot be planned now: %s", execution.id, error)
         return None
@@ -71,7 +72,7 @@ async def observe(world: World, execution: Execution) -> Observation | None:
         return None
     action = build_action(world, execution.action, execution.params)
     assert isinstance(action, Change)
-    return await action.observe(world.systems.for_reading())
+    return await action.observe(world.services.systems(execution.place).for_reading())
 
 
 async def record(

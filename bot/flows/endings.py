@@ -7,17 +7,18 @@ from bot import rules, store
 from bot.actions.base import Change
 from bot.flows.choices import OPTIONS_TIMEOUT_SECONDS
 from bot.flows.lookups import build_action, build_undo, load_decider
-from bot.model import Execution, TemporaryChange, UserError, UserId
+from bot.model import Execution, Place, TemporaryChange, UserError, UserId
 from bot.world import World
 
 
-async def undone_by(world: World, action: Change) -> Execution | None:
-    """The execution whose temporary change an action would end, just as its undo does."""
+async def undone_by(world: World, place: Place, action: Change) -> Execution | None:
+    """The execution whose temporary change an action would end there, just as its undo does."""
     async with world.pool.connection() as conn:
         in_force = await store.temporary_changes.executions_in_force(conn)
     for original in in_force:
         try:
-            if action.is_served_by(build_undo(world, original)):
+            is_there = world.services.are_same(place, original.place)
+            if is_there and action.is_served_by(build_undo(world, original)):
                 return original
         except UserError:
             continue  # it cannot be undone
@@ -25,7 +26,7 @@ async def undone_by(world: World, action: Change) -> Execution | None:
 
 
 async def at_once(
-    world: World, name: str, params: dict[str, Any], *, by: UserId
+    world: World, place: Place, name: str, params: dict[str, Any], *, by: UserId
 ) -> TemporaryChange | None:
     """The temporary change that this action ends as soon as this person requests it.
 
@@ -34,9 +35,10 @@ async def at_once(
     """
     try:
         action = build_action(world, name, params)
-        original = await undone_by(world, action) if isinstance(action, Change) else None
+        original = await undone_by(world, place, action) if isinstance(action, Change) else None
         async with asyncio.timeout(OPTIONS_TIMEOUT_SECONDS):
-            decider = None if original is None else await load_decider(world, by)
+            service = "" if original is None else original.place.service
+            decider = None if original is None else await load_decider(world, by, service)
     except (UserError, TimeoutError):
         return None  # people fill in some of its parameters, or the request will say why not
     if original is None or decider is None or by not in decider.approvers:

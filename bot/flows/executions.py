@@ -7,6 +7,7 @@ from operator import attrgetter
 from bot import rules, store
 from bot.actions.base import Action, AlreadyApplied, Change, Read
 from bot.flows import approvers, choices, drift, endings, incidents, runs, tasks
+from bot.flows.lookups import FoundStep as FoundStep
 from bot.flows.lookups import build_action as build_action
 from bot.flows.lookups import build_undo as build_undo
 from bot.flows.lookups import find_open_step as find_open_step
@@ -22,6 +23,7 @@ from bot.model import (
     IncidentId,
     Model,
     NewExecution,
+    Place,
     Plan,
     ReadResult,
     Step,
@@ -38,12 +40,13 @@ ALREADY_UNDONE = "This was already undone, or its undo is pending. Nothing was d
 
 
 class Request(Model):
-    """What is requested: which step and why, or the undo of which execution.
+    """What is requested: which step, where and why, or the undo of which execution.
 
     One that `ends_temporary_change`, as its undo, may be requested after the incident is resolved,
     too. An undo `may_use_approval` of its change: see `rules.policy.ProposedChange`.
     """
 
+    place: Place
     step_id: str
     title: str
     reason: str
@@ -53,18 +56,18 @@ class Request(Model):
 
 
 async def run_read(
-    world: World, incident_id: IncidentId, step: Step, action: Read, *, by: UserId
+    world: World, incident_id: IncidentId, found: FoundStep, action: Read, *, by: UserId
 ) -> None:
     """Run a read step at once; one at a time per step. Raises UserError when it runs already."""
-    execution = await _start_read(world, incident_id, step, action, by)
+    execution = await _start_read(world, incident_id, found, action, by)
     async with runs.sending_heartbeats(world, execution):
-        await _finish_read(world, execution, await _read(world, action))
+        await _finish_read(world, execution, await _read(world, found.place, action))
 
 
-async def _read(world: World, action: Read) -> ReadResult:
+async def _read(world: World, place: Place, action: Read) -> ReadResult:
     try:
         async with asyncio.timeout(READ_SECONDS):
-            return await action.read(world.systems.for_reading())
+            return await action.read(world.services.systems(place).for_reading())
     except UserError as error:
         return ReadResult(ok=False, text=str(error))
     except TimeoutError:
@@ -72,18 +75,18 @@ async def _read(world: World, action: Read) -> ReadResult:
 
 
 async def _start_read(
-    world: World, incident_id: IncidentId, step: Step, action: Action, by: UserId
+    world: World, incident_id: IncidentId, found: FoundStep, action: Action, by: UserId
 ) -> Execution:
     try:
         async with changing(world, incident_id) as conn:
             await lock_open(conn, incident_id)
-            new = _new_execution(world, incident_id, _request_for_read(step), action, by)
+            new = _new_execution(world, incident_id, _request_for_read(found), action, by)
             return await store.executions.insert(
                 conn, new.model_copy(update={"state": ExecutionState.RUNNING})
             )
     except store.executions.AlreadyActive as error:
         raise UserError(
-            f"“{step.title}” is already running. Its result will appear in the playbook."
+            f"“{found.step.title}” is already running. Its result will appear in the playbook."
         ) from error
 
 
@@ -92,6 +95,7 @@ def _new_execution(
 ) -> NewExecution:
     return NewExecution(
         incident_id=incident_id,
+        place=request.place,
         step_id=request.step_id,
         title=request.title,
         reason=request.reason,
@@ -104,8 +108,9 @@ def _new_execution(
     )
 
 
-def _request_for_read(step: Step) -> Request:
-    return Request(step_id=step.id, title=step.title, reason="")
+def _request_for_read(found: FoundStep) -> Request:
+    step, place = found
+    return Request(place=place, step_id=step.id, title=step.title, reason="")
 
 
 async def _finish_read(world: World, execution: Execution, read_result: ReadResult) -> None:
@@ -135,7 +140,7 @@ async def _finish_read(world: World, execution: Execution, read_result: ReadResu
 async def propose(
     world: World,
     incident_id: IncidentId,
-    step: Step,
+    found: FoundStep,
     action: Change,
     reason: str,
     *,
@@ -149,22 +154,23 @@ async def propose(
     The `warnings` come after those of the plan.
     `before_insert` runs in the transaction that inserts the request: both or none.
     """
-    original = await endings.undone_by(world, action)
+    step, place = found
+    original = await endings.undone_by(world, place, action)
     if original is not None:
         return await _request_undo(world, original, incident_id, reason, title=step.title, by=by)
-    if not world.config.policy.approvals.of(action.risk):
+    if not world.config.of(place.service).policy.approvals.of(action.risk):
         # It runs at once, so who asks is the one who decides.
         rules.permissions.check_may_act(await world.directory.fetch_user(by))
-    systems = world.systems.for_planning()
+    systems = world.services.systems(place).for_planning()
     try:
         action = await action.pin_targets(systems)
         plan = await action.plan(systems)
     except AlreadyApplied as fact:
-        raise await _with_end(world, incident_id, action, fact) from fact
+        raise await _with_end(world, incident_id, place, action, fact) from fact
     except UserError as refusal:
         raise await choices.with_bounds(systems, action, refusal) from refusal
     plan = plan.model_copy(update={"warnings": (*plan.warnings, *warnings)})
-    request = Request(step_id=step.id, title=step.title, reason=reason)
+    request = Request(place=place, step_id=step.id, title=step.title, reason=reason)
     try:
         async with changing(world, incident_id) as conn:
             if before_insert is not None:
@@ -203,7 +209,7 @@ async def insert_request(
         in_force=request.ends_temporary_change,
         may_use_approval=request.may_use_approval,
     )
-    requirement = rules.policy.decide(world.config, incident, change, now)
+    requirement = rules.policy.decide(world.config.of(request.place.service), incident, change, now)
     needed = requirement.approvals
     new = _new_execution(world, incident_id, request, action, by).model_copy(
         update={
@@ -230,25 +236,26 @@ async def _already_requested(world: World, incident_id: IncidentId, step: Step) 
 
 
 async def _with_end(
-    world: World, incident_id: IncidentId, action: Change, fact: UserError
+    world: World, incident_id: IncidentId, place: Place, action: Change, fact: UserError
 ) -> UserError:
     """That there is nothing to do, and which other incident's change ends, and when."""
     async with world.pool.connection() as conn:
         for made in await store.temporary_changes.executions_in_force(conn):
             change = await store.temporary_changes.get(conn, made.id)
             is_other = change is not None and change.incident_id != incident_id
-            if is_other and _makes_same_state(world, action, made):
+            if is_other and _makes_same_state(world, place, action, made):
                 words = text.render_unescaped("ends_elsewhere", change=change)
                 return UserError(f"{fact} {words}")
     return fact
 
 
-def _makes_same_state(world: World, action: Change, made: Execution) -> bool:
+def _makes_same_state(world: World, place: Place, action: Change, made: Execution) -> bool:
     try:
+        is_there = world.services.are_same(place, made.place)
         other = build_action(world, made.action, made.params)
     except UserError:
         return False  # an action that only another version has
-    return isinstance(other, Change) and action.makes_same_state(other)
+    return is_there and isinstance(other, Change) and action.makes_same_state(other)
 
 
 async def request_again(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
@@ -258,12 +265,13 @@ async def request_again(world: World, execution_id: ExecutionId, *, by: UserId) 
         await undo(world, execution.undo_of, by=by)
         return
     await _check_has_new_plan(world, execution)
-    step = await find_open_step(world, execution.incident_id, execution.step_id)
+    found = await find_open_step(world, execution.incident_id, execution.step_id)
+    step = found.step
     # Not its other parameters: what was pinned then may be gone.
     typed = {name: value for name, value in execution.params.items() if name in step.ask}
     action = build_action(world, step.action, {**step.params, **typed})
     assert isinstance(action, Change)
-    await propose(world, execution.incident_id, step, action, execution.reason, by=by)
+    await propose(world, execution.incident_id, found, action, execution.reason, by=by)
 
 
 async def _check_has_new_plan(world: World, execution: Execution) -> None:
@@ -312,8 +320,9 @@ async def _request_undo(
     execution_id = original.id
     await _check_not_ended(world, execution_id)
     undo_action = build_undo(world, original)
+    systems = world.services.systems(original.place).for_planning()
     decider, plan = await asyncio.gather(
-        load_decider(world, by), undo_action.plan(world.systems.for_planning())
+        load_decider(world, by, original.place.service), undo_action.plan(systems)
     )
     plan = await drift.describe_undo(world, original, undo_action, plan)
     rules.permissions.check_may_act(decider.person)
@@ -360,7 +369,8 @@ async def _approve_pending_undo(
             in_force=in_force,
             may_use_approval=True,
         )
-        requirement = rules.policy.decide(world.config, incident, change, world.now())
+        config = world.config.of(pending.place.service)
+        requirement = rules.policy.decide(config, incident, change, world.now())
         if requirement.approvals:
             return None
         approved = await store.executions.set_requirement(
@@ -383,7 +393,12 @@ async def _check_not_ended(world: World, execution_id: ExecutionId) -> None:
 def undo_step(world: World, incident: Incident, original: Execution, undo_action: Change) -> str:
     """The id of the incident's step that an undo does the work of, else of the original's."""
     steps = incident.scenario.steps if incident.scenario else ()
-    served = (step.id for step in steps if _is_served(world, step, undo_action))
+    served = (
+        step.id
+        for step in steps
+        if world.services.are_same(step.place(incident.service), original.place)
+        and _is_served(world, step, undo_action)
+    )
     return next(served, original.step_id)
 
 
@@ -406,6 +421,7 @@ def undo_request(
 ) -> Request:
     """The request for an undo; `title` is that of the step which people pressed for it, if any."""
     return Request(
+        place=original.place,
         step_id=step_id,
         title=title or f"Undo: {original.title}"[:75],
         reason=reason,

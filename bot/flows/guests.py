@@ -20,13 +20,15 @@ async def check_may_declare(world: World, user_id: UserId) -> None:
     """
     person = await _find(world, user_id)
     if person is not None:
-        rules.permissions.check_may_declare(person, world.config.policy.guests)
+        rules.permissions.check_may_declare(person, world.config.defaults.policy.guests)
 
 
 async def may_read(world: World, user_id: UserId) -> bool:
     """Whether somebody may read the titles of incidents; not while Slack does not say who it is."""
     person = await _find(world, user_id)
-    return person is not None and rules.permissions.may_read(person, world.config.policy.guests)
+    return person is not None and rules.permissions.may_read(
+        person, world.config.defaults.policy.guests
+    )
 
 
 async def _find(world: World, user_id: UserId) -> Person | None:

@@ -113,7 +113,7 @@ async def _open(
 ) -> Incident:
     now = world.now()
     due = rules.deadlines.next_update_at(
-        world.config, declaration.severity, Status.INVESTIGATING, now, now
+        world.config.of(book.service), declaration.severity, Status.INVESTIGATING, now, now
     )
     new = NewIncident(
         title=title,
@@ -304,7 +304,7 @@ async def _change(
 ) -> Incident:
     promise = await store.updates.promised_next_at(conn, incident.id)
     due = rules.deadlines.update_due_after_change(
-        world.config, incident, severity, status, promise, world.now()
+        world.config.of(incident.service), incident, severity, status, promise, world.now()
     )
     changed = await store.incidents.set_status(
         conn, incident.id, severity=severity, status=status, next_update_at=due
@@ -339,18 +339,20 @@ async def check_may_resolve(world: World, incident: Incident, *, by: UserId) -> 
 
     Sending the form decides.
     """
-    if not world.config.responders.is_empty:
-        team = await world.directory.cached_membership(world.config.team)
+    config = world.config.of(incident.service)
+    if not config.responders.is_empty:
+        team = await world.directory.cached_membership(config.team)
         if by not in team:
             await _check_may_resolve(world, incident, by)
 
 
 async def _check_may_resolve(world: World, incident: Incident, by: UserId) -> None:
     """Raise UserError for those who may not; without configured responders everybody may."""
-    if world.config.responders.is_empty:
+    config = world.config.of(incident.service)
+    if config.responders.is_empty:
         return
     person, team = await asyncio.gather(
-        world.directory.fetch_user(by), world.directory.fetch_membership(world.config.team)
+        world.directory.fetch_user(by), world.directory.fetch_membership(config.team)
     )
     async with world.pool.connection() as conn:
         appointed_by = await store.timeline.latest_appointer(conn, incident.id)

@@ -14,6 +14,7 @@ from bot.model import (
     IncidentId,
     Membership,
     Person,
+    Place,
     Step,
     UserError,
     UserId,
@@ -22,7 +23,14 @@ from bot.playbooks import validation
 from bot.world import World
 
 
-async def find_open_step(world: World, incident_id: IncidentId, step_id: str) -> Step:
+class FoundStep(NamedTuple):
+    """A step of an incident's playbook, and where it acts."""
+
+    step: Step
+    place: Place
+
+
+async def find_open_step(world: World, incident_id: IncidentId, step_id: str) -> FoundStep:
     """The step of an open incident's scenario.
 
     Raises UserError when the incident is resolved, or its scenario has no such step.
@@ -35,7 +43,7 @@ async def find_open_step(world: World, incident_id: IncidentId, step_id: str) ->
             "This step is not in the incident's playbook. Nothing was done. If another playbook "
             "has it, choose that one with `/incident playbook`."
         )
-    return step
+    return FoundStep(step, world.services.named(step.place(incident.service)))
 
 
 def build_action(world: World, name: str, params: dict[str, Any]) -> Action:
@@ -68,13 +76,14 @@ class Decider(NamedTuple):
     approvers: Membership
 
 
-async def load_decider(world: World, by: UserId) -> Decider:
-    """Read from Slack now who this person is and who the approvers are; raises UserError.
+async def load_decider(world: World, by: UserId, service: str) -> Decider:
+    """Read from Slack now who this person is, and who approves for the service; raises UserError.
 
     Nothing here comes from a cache, and no locked row waits for it.
     """
     person, approvers = await asyncio.gather(
-        world.directory.fetch_user(by), world.directory.fetch_membership(world.config.approvers)
+        world.directory.fetch_user(by),
+        world.directory.fetch_membership(world.config.of(service).approvers),
     )
     return Decider(person, approvers)
 

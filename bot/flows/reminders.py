@@ -22,7 +22,7 @@ from bot.world import World
 
 async def schedule_first_response(world: World, conn: Conn, incident: Incident) -> None:
     """Schedule the reminder to take command; one that is late already is due now."""
-    due = rules.deadlines.first_response_at(world.config, incident)
+    due = rules.deadlines.first_response_at(world.config.of(incident.service), incident)
     if due is not None and incident.commander is None:
         fires_at = max(due, world.now())
         kind = ReminderKind.FIRST_RESPONSE
@@ -47,7 +47,7 @@ async def reschedule(world: World, conn: Conn, incident: Incident, *, previous: 
     A reminder that people have been sent already is not sent again.
     """
     now = world.now()
-    due = rules.deadlines.first_response_at(world.config, incident)
+    due = rules.deadlines.first_response_at(world.config.of(incident.service), incident)
     if not await _still_reminds(conn, incident, ReminderKind.FIRST_RESPONSE, due, now):
         await store.reminders.settle(conn, incident.id, now, ReminderKind.FIRST_RESPONSE)
         await schedule_first_response(world, conn, incident)

@@ -38,6 +38,7 @@ from bot.store.db import Conn
 from bot.store.set_aside import DueRow
 from bot.systems import ChangingSystems
 from bot.systems.kubernetes import Forbidden
+from bot.systems.kubernetes.client import TIMEOUT_SECONDS
 from bot.views import text
 from bot.world import World
 
@@ -100,7 +101,7 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
         other = await store.executions.running_on(conn, target)
         message = text.render_unescaped(
             "waits_for_target",
-            target=describe(target) or waiting.title,
+            target=describe(target, waiting.place.cluster) or waiting.title,
             other=other,
             incident=waiting.incident_id,
         )
@@ -111,10 +112,10 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
 async def _execute(world: World, execution: Execution, action: Change) -> None:
     assert execution.plan is not None
     progress = progress_reporter(world, execution)
-    systems = world.systems.patient(progress.report)
     doubt = ""
     try:
-        async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
+        systems = world.services.systems(execution.place).patient(progress.report)
+        async with asyncio.timeout(_time_limit(world, execution)):
             await _check_no_drift(systems, action, execution.plan)
             if not await _is_still_running(world, execution):
                 return
@@ -131,6 +132,12 @@ async def _execute(world: World, execution: Execution, action: Change) -> None:
     if doubt:
         log.warning("execution %s: %s", execution.id, doubt)
     await _conclude(world, execution, action, progress, doubt)
+
+
+def _time_limit(world: World, execution: Execution) -> float:
+    """How long its changes, and its check, may take each, in seconds."""
+    policy = world.config.of(execution.place.service).policy
+    return policy.execution_timeout.total_seconds()
 
 
 def _not_done(reason: str) -> Verdict:
@@ -196,7 +203,8 @@ async def _conclude(
     """
     assert execution.plan is not None
     try:
-        verdict = await action.settle(world.systems, execution.plan, progress)
+        systems = world.services.systems(execution.place)
+        verdict = await action.settle(systems, execution.plan, progress)
     except UserError as error:
         is_lost, reason = isinstance(error, OutcomeLost), _reason(doubt, error)
         await _record_unknown(world, execution, reason, progress.evidence, holds_target=not is_lost)
@@ -236,9 +244,9 @@ async def verify(world: World, execution: Execution, action: Change, progress: P
     """Verify the change, and record the outcome with the digest of its undo."""
     assert execution.plan is not None
     try:
-        async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
-            systems = world.systems.patient(progress.report).for_reading()
-            verdict = await action.verify(systems, execution.plan, progress)
+        async with asyncio.timeout(_time_limit(world, execution)):
+            systems = world.services.systems(execution.place).patient(progress.report)
+            verdict = await action.verify(systems.for_reading(), execution.plan, progress)
     except UserError as error:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=str(error)))
     except TimeoutError:
@@ -257,7 +265,8 @@ async def _finish(
     aftermath: effects.Aftermath = NOTHING_LEFT,
 ) -> None:
     now = world.now()
-    window = world.config.policy.undo_window if verdict.was_applied else None
+    policy = world.config.of(execution.place.service).policy
+    window = policy.undo_window if verdict.was_applied else None
 
     async def write(conn: Conn) -> None:
         ended = await store.executions.finish(
@@ -390,7 +399,7 @@ async def check_unsettled(world: World) -> None:
     """
     now, kind = world.now(), "execution"
     # Whoever presses the button may be first; what was sent last has mostly arrived by then.
-    silent = HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
+    silent = HEARTBEAT_TIMEOUT + timedelta(seconds=TIMEOUT_SECONDS)
     async with world.pool.connection() as conn:
         unsettled = await store.executions.unsettled(
             conn,

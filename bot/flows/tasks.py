@@ -378,7 +378,7 @@ async def _escalation(world: World, conn: Conn, task: Task, by: UserId) -> entri
     assert incident is not None
     if incident.commander is not None and incident.commander != by:
         return entries.Escalated(link=task.link, people=(incident.commander,))
-    groups = world.directory.group_ids(world.config.responders.groups)
+    groups = world.directory.group_ids(world.config.of(incident.service).responders.groups)
     if groups:
         return entries.Escalated(link=task.link, groups=groups)
     others = () if incident.declared_by == by else (incident.declared_by,)

@@ -185,7 +185,8 @@ async def _is_as_left(world: World, execution: Execution) -> bool:
     name = execution.params.get("deployment")
     if name is None or "revision" not in execution.plan.fingerprint:
         return False
-    deployment = await world.systems.for_reading().cluster.deployment(name)
+    systems = world.services.systems(execution.place).for_reading()
+    deployment = await systems.cluster.deployment(name)
     next_revision = execution.plan.fingerprint["revision"] + 1
     return deployment.last_execution == str(execution.id) and deployment.revision == next_revision
 
@@ -267,7 +268,8 @@ async def _plan_revert(
 ) -> None:
     try:
         undo_action = executions.build_undo(world, execution)
-        plan = await undo_action.plan(world.systems.for_planning())
+        systems = world.services.systems(execution.place)
+        plan = await undo_action.plan(systems.for_planning())
     except UserError as error:
         await _mark_overdue(world, change, execution, str(error))
         return
@@ -331,7 +333,8 @@ async def _requirement_when_over(
         in_force=True,
         may_use_approval=undo.requested_by is not None,
     )
-    return rules.policy.decide(world.config, incident, undoing, world.now())
+    policy = world.config.of(execution.place.service)
+    return rules.policy.decide(policy, incident, undoing, world.now())
 
 
 async def _lock_overdue(conn: Conn, execution: Execution, now: datetime) -> TemporaryChange | None:
@@ -421,16 +424,14 @@ async def extend(
 
     Raises UserError when it is refused, which the timeline records.
     """
-    decider = await load_decider(world, by)
+    execution = await get(world, execution_id)
+    decider = await load_decider(world, by, execution.place.service)
     async with record_refusals(world, execution_id, by):
-        await _extend(world, execution_id, decider, seen_end)
+        await _extend(world, execution, decider, seen_end)
 
 
-async def _extend(
-    world: World, execution_id: ExecutionId, decider: Decider, seen_end: datetime
-) -> None:
-    person, approvers = decider
-    execution, now = await get(world, execution_id), world.now()
+async def _extend(world: World, execution: Execution, decider: Decider, seen_end: datetime) -> None:
+    (person, approvers), execution_id, now = decider, execution.id, world.now()
     async with changing(world, execution.incident_id) as conn:
         change = await store.temporary_changes.lock(conn, execution_id)
         rules.permissions.check_may_extend(change, execution, person, approvers, now, seen_end)

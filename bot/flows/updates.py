@@ -43,7 +43,8 @@ async def draft(world: World, incident: Incident, typed: str) -> UpdateDraft:
     since = incident.last_update_at or incident.declared_at
     facts = rules.facts.latest([entry for entry in timeline if entry.at >= since], executions)
     await reminders.pause_nagging(world, incident.id)
-    interval = rules.deadlines.update_interval(world.config, incident.severity, incident.status)
+    config = world.config.of(incident.service)
+    interval = rules.deadlines.update_interval(config, incident.severity, incident.status)
     return UpdateDraft(
         impact=updates[-1].impact if updates else "",
         facts=(typed,) if typed else tuple(map(_bullet, facts)),
@@ -104,7 +105,7 @@ def _new_update(
         impact=written.impact,
         current=written.current,
         next_update_at=rules.deadlines.promised_update_at(
-            world.config, changed, written.minutes, now
+            world.config.of(changed.service), changed, written.minutes, now
         ),
         source=source,
     )

@@ -52,6 +52,7 @@ from bot.model.incident import (
     UpdateDraft,
 )
 from bot.model.person import GroupMembers, Membership, Person
+from bot.model.place import Place
 from bot.model.playbook import (
     ID_PATTERN,
     Contact,
@@ -115,6 +116,7 @@ __all__ = [
     "OpenIncidents",
     "Person",
     "Phase",
+    "Place",
     "Plan",
     "Playbook",
     "ReadResult",

@@ -16,6 +16,7 @@ from pydantic import (
 
 from bot.masking.rules import mask
 from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
+from bot.model.place import Place
 from bot.model.read_result import ReadResult, Table
 
 # How long a temporary change may last, its extensions included.
@@ -247,6 +248,7 @@ class NewExecution(Model):
     """What is known of an execution at its request; `requested_by` is None for the scheduler."""
 
     incident_id: IncidentId
+    place: Place
     step_id: str
     title: str
     action: str

@@ -34,6 +34,11 @@ class Incident(NewIncident):
     resolution: str | None
 
     @property
+    def service(self) -> str:
+        """The service that its playbook is for."""
+        return self.playbook.service
+
+    @property
     def name(self) -> str:
         """As people write it: INC-7."""
         return f"INC-{self.id}"

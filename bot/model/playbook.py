@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from bot.model.base import Model, Severity
+from bot.model.place import Place
 
 
 class Phase(StrEnum):
@@ -42,6 +43,9 @@ class Step(Model):
     )
     hint: str = Field(default="", description="When to use it.")
     command: str = Field(default="", description="What a person would type instead.")
+    cluster: str = Field(default="", description="Another of the service's clusters.")
+    namespace: str = Field(default="", description="Another of the service's namespaces.")
+    database: str = Field(default="", description="Another of the service's databases.")
     correction: str = Field(
         default="",
         description="Where it differs from the document it was written from, and why.",
@@ -49,6 +53,15 @@ class Step(Model):
     recommended: bool = Field(
         default=False, description="The step to prefer among those that do the same."
     )
+
+    def place(self, service: str) -> Place:
+        """Where it acts, as a step of that service's playbook."""
+        return Place(
+            service=service,
+            cluster=self.cluster,
+            namespace=self.namespace,
+            database=self.database,
+        )
 
 
 class Scenario(Model):

@@ -270,6 +270,7 @@ async def _read_snapshot(
         await store.publications.begin_snapshot(conn)
         incident = await store.incidents.get(conn, publication.incident_id)
         assert incident is not None
+        service = world.config.of(incident.service)
         final = await store.messages.final_keys(conn, incident.id, is_open=incident.open)
         set_aside = await store.set_aside.of_incident(conn, incident.id)
         unreadable: list[str] = []
@@ -288,10 +289,10 @@ async def _read_snapshot(
             tasks=await store.tasks.of_incident(conn, incident.id, unreadable),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
             scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
-            responder_groups=world.directory.group_ids(world.config.responders.groups),
+            responder_groups=world.directory.group_ids(service.responders.groups),
             known_groups=world.directory.known_groups,
             publish_error=publication.error,
-            runbooks_base_url=world.config.runbooks,
+            runbooks_base_url=service.runbooks,
             final_keys=final,
             set_aside=set_aside,
             unreadable=tuple(unreadable),
@@ -301,7 +302,9 @@ async def _read_snapshot(
 
 
 async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
-    return await _members(world, world.config.responders) if incident.open else frozenset()
+    if not incident.open:
+        return frozenset()
+    return await _members(world, world.config.of(incident.service).responders)
 
 
 async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
@@ -339,11 +342,23 @@ async def _invite_approvers(
     world: World, sender: Sender, snapshot: IncidentSnapshot, sending: asyncio.Task[None]
 ) -> None:
     """Invite the approvers once something needs approval; nothing waits for who they are."""
-    if not snapshot.awaits_approval or sender.was_sent(channel.APPROVERS_KEY):
-        return
-    approvers = asyncio.create_task(_members(world, world.config.approvers))
+    for service in sorted({waiting.place.service for waiting in snapshot.awaiting_approval}):
+        key = channel.approvers_key(snapshot.incident, service)
+        if not sender.was_sent(key):
+            await _invite_approvers_of(world, sender, snapshot, sending, service)
+
+
+async def _invite_approvers_of(
+    world: World,
+    sender: Sender,
+    snapshot: IncidentSnapshot,
+    sending: asyncio.Task[None],
+    service: str,
+) -> None:
+    approvers = asyncio.create_task(_members(world, world.config.of(service).approvers))
     if await _are_known(sender, sending, approvers):
-        inviting = _invite_found(sender, approvers)
+        key = channel.approvers_key(snapshot.incident, service)
+        inviting = _invite_found(sender, key, approvers)
         failure = await attempt(f"the approvers of {snapshot.incident.name}", inviting)
         sender.failures += [] if failure is None else [failure]
     else:
@@ -351,8 +366,8 @@ async def _invite_approvers(
         world.background.start(again, "inviting the approvers")
 
 
-async def _invite_found(sender: Sender, approvers: MembersTask) -> None:
-    await _send_changed(sender, channel.invite_approvers(approvers.result()))
+async def _invite_found(sender: Sender, key: str, approvers: MembersTask) -> None:
+    await _send_changed(sender, channel.invite_approvers(key, approvers.result()))
 
 
 async def _create_channel(world: World, incident: Incident) -> Incident:

@@ -183,8 +183,10 @@ class Sender:
             return await self._call_slack(item)
 
     def _channel_of(self, item: SlackItem) -> str:
-        elsewhere = self._is_announcement(item)
-        return self._world.workspace.announcements_channel if elsewhere else self._channel
+        if not self._is_announcement(item):
+            return self._channel
+        name = self._world.config.of(self._incident.service).channels.incidents
+        return self._world.workspace.channel(name) or self._channel
 
     def _is_announcement(self, item: SlackItem) -> bool:
         return isinstance(item, Message) and item.place == slack_items.ANNOUNCEMENTS_CHANNEL

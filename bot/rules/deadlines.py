@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from bot.config import SHORTEST_CADENCE, Cadence, Config, WorkingHours
+from bot.config import SHORTEST_CADENCE, Cadence, ServiceConfig, WorkingHours
 from bot.model import Incident, Severity, Status, Task
 
 SATURDAY = 5
@@ -16,7 +16,7 @@ FORM_OPEN_TIME = timedelta(minutes=2)
 TASK_REMINDERS = (timedelta(hours=-24), timedelta(hours=-4), timedelta(0), timedelta(days=1))
 
 
-def update_interval(config: Config, severity: Severity, status: Status) -> timedelta | None:
+def update_interval(config: ServiceConfig, severity: Severity, status: Status) -> timedelta | None:
     """How often an update is due; None when the incident is resolved."""
     cadence: Cadence = config.cadence(severity)
     if status is Status.RESOLVED:
@@ -25,7 +25,7 @@ def update_interval(config: Config, severity: Severity, status: Status) -> timed
 
 
 def next_update_at(
-    config: Config, severity: Severity, status: Status, since: datetime, now: datetime
+    config: ServiceConfig, severity: Severity, status: Status, since: datetime, now: datetime
 ) -> datetime | None:
     """When the next update is due, counted from the last one, and not before `now`."""
     interval = update_interval(config, severity, status)
@@ -35,7 +35,7 @@ def next_update_at(
 
 
 def update_due_after_change(
-    config: Config,
+    config: ServiceConfig,
     incident: Incident,
     severity: Severity,
     status: Status,
@@ -64,7 +64,7 @@ def update_due_after_change(
     return incident.next_update_at if late else due
 
 
-def next_working_time(config: Config, severity: Severity, due: datetime) -> datetime:
+def next_working_time(config: ServiceConfig, severity: Severity, due: datetime) -> datetime:
     """`due`, or the start of the next working hours if this severity waits for them."""
     hours = config.hours
     local = due.astimezone(hours.timezone)
@@ -86,7 +86,7 @@ def promise_bounds(interval: int) -> tuple[int, int]:
 
 
 def promised_update_at(
-    config: Config, incident: Incident, minutes: int | None, now: datetime
+    config: ServiceConfig, incident: Incident, minutes: int | None, now: datetime
 ) -> datetime | None:
     """When the author promises the next update: at most twice the cadence from now."""
     interval = update_interval(config, incident.severity, incident.status)
@@ -102,7 +102,7 @@ def is_due_soon(incident: Incident, now: datetime) -> bool:
     return due is not None and now < due <= now + HEADS_UP
 
 
-def first_response_at(config: Config, incident: Incident) -> datetime | None:
+def first_response_at(config: ServiceConfig, incident: Incident) -> datetime | None:
     """When somebody must be in command, by the playbook's severity table."""
     level = incident.playbook.severities.get(incident.severity)
     if level is None:

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator, Set
 from datetime import datetime
 from typing import NamedTuple
 
-from bot.config import Config, Policy
+from bot.config import Config, Policy, ServiceConfig
 from bot.model import (
     Approval,
     ApprovalReason,
@@ -38,7 +38,7 @@ class ProposedChange(NamedTuple):
 
 
 def decide(
-    config: Config, incident: Incident, change: ProposedChange, now: datetime
+    config: ServiceConfig, incident: Incident, change: ProposedChange, now: datetime
 ) -> Requirement:
     """What the change needs before it runs."""
     approvals, reasons = _approvals(config.policy, change, now)
@@ -92,25 +92,35 @@ def _requesters(change: ProposedChange) -> tuple[UserId, ...]:
 
 def loud_warnings(config: Config) -> tuple[str, ...]:
     """What must be said when the bot starts: the changes that nobody has to approve."""
-    exception = ", unless it is over the budget" if config.policy.budget.is_set else ""
     return tuple(
-        f"policy.approvals.{risk.value} is 0: such a change runs as soon as somebody requests it, "
-        f"without any approval{exception}"
+        f"policy.approvals.{risk.value}{_of(service)} is 0: such a change runs as soon as somebody "
+        f"requests it, without any approval{_exception(service)}"
+        for service in config.all
         for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
-        if not config.policy.approvals.of(risk)
+        if not service.policy.approvals.of(risk)
     )
 
 
-def shortages(config: Config, approvers: int) -> tuple[str, ...]:
+def _exception(service: ServiceConfig) -> str:
+    return ", unless it is over the budget" if service.policy.budget.is_set else ""
+
+
+def _of(service: ServiceConfig) -> str:
+    """Whose setting it is, where there are several services."""
+    return f" of {service.id}" if service.id else ""
+
+
+def shortages(service: ServiceConfig, approvers: int) -> tuple[str, ...]:
     """What must be said when the bot starts and there are only so many approvers.
 
     Groups grow and shrink, so this is no reason not to start.
     """
+    approvals = service.policy.approvals
     return tuple(
-        f"policy.approvals.{risk.value} is {config.policy.approvals.of(risk)}, and the approvers "
+        f"policy.approvals.{risk.value}{_of(service)} is {approvals.of(risk)}, and the approvers "
         f"are {approvers} at the moment: no such change can be approved"
         for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
-        if config.policy.approvals.of(risk) > approvers
+        if approvals.of(risk) > approvers
     )
 
 

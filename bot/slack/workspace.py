@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,12 +28,15 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True)
 class Workspace:
-    """The bot's workspace: its team, its own user and its channels."""
+    """The bot's workspace: its team, its own user, and the ids of configured channels."""
 
     team_id: str
     bot_user_id: UserId
-    announcements_channel: ChannelId
-    customer_channel: ChannelId | None
+    channels: Mapping[str, ChannelId]
+
+    def channel(self, name: str) -> ChannelId | None:
+        """The channel that the configuration calls so; None for none."""
+        return self.channels.get(name)
 
 
 async def authenticate(client: AsyncWebClient, start: Start) -> Identity:
@@ -60,38 +63,58 @@ async def load_workspace(
     client: AsyncWebClient, identity: Identity, people: Directory, config: Config, start: Start
 ) -> Workspace:
     """Join the configured channels and look up the groups; raises UserError."""
-    channels = config.channels
-    incidents = await _join_configured(client, channels.incidents, "channels.incidents", start)
-    customers = None
-    if channels.customers:
-        customers = await _join_configured(client, channels.customers, "channels.customers", start)
-    approvers = (await _read_groups(people, config, start)).only(config.approvers.groups)
-    for warning in rules.policy.shortages(config, len(approvers.everybody)):
-        log.warning("%s", warning)
-    return Workspace(
-        team_id=identity.team_id,
-        bot_user_id=identity.user_id,
-        announcements_channel=incidents,
-        customer_channel=customers,
-    )
+    channels = await _join_configured(client, _configured_channels(config), start)
+    everybody = await _read_groups(people, config, start)
+    for service in config.all:
+        approvers = everybody.only(service.approvers.groups)
+        count = len(approvers.everybody | set(service.approvers.users))
+        for warning in rules.policy.shortages(service, count):
+            log.warning("%s", warning)
+    return Workspace(team_id=identity.team_id, bot_user_id=identity.user_id, channels=channels)
+
+
+def _configured_channels(config: Config) -> dict[str, str]:
+    """The names or ids of channels, each with the key that has it first."""
+    keys: dict[str, str] = {}
+    for service in config.all:
+        of = f" of {service.id}" if service.id else ""
+        for key in ("incidents", "customers"):
+            if name := getattr(service.channels, key):
+                keys.setdefault(name, f"channels.{key}{of}")
+    return keys
 
 
 async def _read_groups(people: Directory, config: Config, start: Start) -> Membership:
-    """The configured people, so that a misspelled group is found now, not during an incident."""
-    groups = tuple(dict.fromkeys((*config.responders.groups, *config.approvers.groups)))
-    selected = MemberSelector(users=config.approvers.users, groups=groups)
+    """The configured groups, so that a misspelled one is found now, not during an incident."""
+    selectors = [selector for each in config.all for selector in (each.responders, each.approvers)]
+    groups = tuple(dict.fromkeys(name for selector in selectors for name in selector.groups))
     task = f"read the user groups that RUNBOLT_CONFIG names ({', '.join(groups)})"
-    return await people.fetch_membership(selected, start.asking(task))
+    return await people.fetch_membership(MemberSelector(groups=groups), start.asking(task))
 
 
 async def _join_configured(
-    client: AsyncWebClient, id_or_name: str, key: str, start: Start
+    client: AsyncWebClient, keys: Mapping[str, str], start: Start
+) -> dict[str, ChannelId]:
+    """Join the channels, each under a key of RUNBOLT_CONFIG; raises UserError."""
+    by_name = {name: name.removeprefix("#") for name in keys if not CHANNEL_ID.fullmatch(name)}
+    listed = await _find_by_name(client, set(by_name.values()), start)
+    joined = {}
+    for given, key in keys.items():
+        name = by_name.get(given)
+        if name is None:
+            joined[given] = await _join(client, given, f"{given} ({key})", start)
+        else:
+            joined[given] = await _join_listed(client, listed.get(name), name, key, start)
+    return joined
+
+
+async def _join_listed(
+    client: AsyncWebClient,
+    channel: slack.client.Answer | None,
+    name: str,
+    key: str,
+    start: Start,
 ) -> ChannelId:
-    """Join the channel under a key of RUNBOLT_CONFIG; raises UserError."""
-    if CHANNEL_ID.fullmatch(id_or_name):
-        return await _join(client, id_or_name, f"{id_or_name} ({key})", start)
-    name = id_or_name.removeprefix("#")
-    channel = await _find_by_name(client, name, start)
     if channel is None:
         raise UserError(
             f"RUNBOLT_CONFIG names #{name} under {key}, which this workspace does not have, so "
@@ -103,13 +126,20 @@ async def _join_configured(
 
 
 async def _find_by_name(
-    client: AsyncWebClient, name: str, start: Start
-) -> slack.client.Answer | None:
-    ask = start.asking("list the channels")
-    async for channel in slack.client.iter_public_channels(client, ask):
-        if channel["name"] == name:
-            return channel
-    return None
+    client: AsyncWebClient, names: Set[str], start: Start
+) -> dict[str, slack.client.Answer]:
+    """The channels of these names, from one reading of the list, as far as it is needed."""
+    found: dict[str, slack.client.Answer] = {}
+    if not names:
+        return found
+    async for channel in slack.client.iter_public_channels(
+        client, start.asking("list the channels")
+    ):
+        if channel["name"] in names:
+            found[channel["name"]] = channel
+        if found.keys() == names:
+            break
+    return found
 
 
 async def _join(client: AsyncWebClient, channel_id: str, name: str, start: Start) -> ChannelId:

@@ -45,17 +45,19 @@ def _refuse_second() -> Iterator[None]:
 async def insert(conn: Conn, new: NewExecution) -> Execution:
     """Insert an execution; raises AlreadyActive where its step, or its undo, has an active one."""
     query = """
-        INSERT INTO executions (incident_id, step_id, title, action, params, risk, plan,
+        INSERT INTO executions (incident_id, place, step_id, title, action, params, risk, plan,
             plan_digest, state, requested_by, requested_at, reason, approvals_needed, expires_at,
             requirement, undo_of, heartbeat_at)
-        VALUES (%(incident_id)s, %(step_id)s, %(title)s, %(action)s, %(params)s, %(risk)s,
-            %(plan)s, %(plan_digest)s, %(state)s, %(requested_by)s, %(requested_at)s, %(reason)s,
-            %(approvals_needed)s, %(expires_at)s, %(requirement)s, %(undo_of)s, %(requested_at)s)
+        VALUES (%(incident_id)s, %(place)s, %(step_id)s, %(title)s, %(action)s, %(params)s,
+            %(risk)s, %(plan)s, %(plan_digest)s, %(state)s, %(requested_by)s, %(requested_at)s,
+            %(reason)s, %(approvals_needed)s, %(expires_at)s, %(requirement)s, %(undo_of)s,
+            %(requested_at)s)
         RETURNING {columns}
     """
     plan = None if new.plan is None else db.exact_json(new.plan)
     digest = None if new.plan is None else new.plan.digest
     row = dict(new) | {"params": db.exact_json(new.params), "plan": plan, "plan_digest": digest}
+    row["place"] = db.exact_json(new.place)
     row["requirement"] = None if new.requirement is None else db.json(new.requirement)
     with _refuse_second():
         return await db.fetch_one(conn, Execution, query, **row)
@@ -93,7 +95,7 @@ async def for_publishing(
     `final` are the keys of messages that stay as they are: a read result, a decided plan, a diff.
     """
     query = """
-        SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
+        SELECT id, incident_id, place, step_id, title, action, params, risk, plan_digest, state,
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
             requirement, started_at, heartbeat_at, finished_at, progress, outcome, check_passed,
             decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence, holds_target,

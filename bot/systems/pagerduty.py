@@ -42,16 +42,15 @@ class _OnCallsResponse(BaseModel):
 class PagerDuty:
     """PagerDuty's API. Opens a connection for each request, as requests are rare."""
 
-    def __init__(self, token: str, api_url: str, source: config.OnCallSource) -> None:
+    def __init__(self, token: str, api_url: str) -> None:
         self._headers = {"Accept": ACCEPT, "Authorization": f"Token token={token}"}
         self._url = f"{api_url.rstrip('/')}/oncalls"
-        self._source = source
 
-    async def on_call(self) -> tuple[OnCall, ...]:
+    async def on_call(self, source: config.OnCallSource) -> tuple[OnCall, ...]:
         """The people on call at the first level, each once. Raises PagerDutyError."""
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                entries = await self._get()
+                entries = await self._get(source)
         except TimeoutError as error:
             raise _error(f"did not answer within {TIMEOUT_SECONDS:g} s", "Try again.") from error
         except aiohttp.ClientError as error:
@@ -59,12 +58,12 @@ class PagerDuty:
             raise _error("cannot be reached", fix) from error
         return _first_level(entries)
 
-    async def _get(self) -> tuple[_OnCallEntry, ...]:
+    async def _get(self, source: config.OnCallSource) -> tuple[_OnCallEntry, ...]:
         params = {"limit": str(PAGE_SIZE), "earliest": "true"}
-        if self._source.schedule:
-            params["schedule_ids[]"] = self._source.schedule
-        if self._source.escalation_policy:
-            params["escalation_policy_ids[]"] = self._source.escalation_policy
+        if source.schedule:
+            params["schedule_ids[]"] = source.schedule
+        if source.escalation_policy:
+            params["escalation_policy_ids[]"] = source.escalation_policy
         async with (
             aiohttp.ClientSession(headers=self._headers) as session,
             # A redirect would carry the token elsewhere.

@@ -110,9 +110,14 @@ def invite_responders(incident: Incident, users: Iterable[str]) -> list[SlackIte
     return [Invitation("responders", others)] if others and incident.open else []
 
 
-def invite_approvers(users: Iterable[str]) -> list[SlackItem]:
+def approvers_key(incident: Incident, service: str) -> str:
+    """The key of the invitation of a service's approvers."""
+    return APPROVERS_KEY if service == incident.service else f"{APPROVERS_KEY} of {service}"
+
+
+def invite_approvers(key: str, users: Iterable[str]) -> list[SlackItem]:
     """Invite the approvers to the channel with the request."""
-    return [Invitation(APPROVERS_KEY, tuple(sorted(users)))] if users else []
+    return [Invitation(key, tuple(sorted(users)))] if users else []
 
 
 def _changes(snapshot: IncidentSnapshot) -> list[Execution]:

@@ -15,14 +15,15 @@ HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:/\S*)?")
 def page(
     playbooks: Sequence[Playbook],
     mentions: Mapping[str, str],
-    on_call: tuple[OnCall, ...] | None,
+    on_call: Mapping[str, tuple[OnCall, ...]],
     warnings: Sequence[str],
-    base_url: str,
+    base_urls: Mapping[str, str],
 ) -> list[Block]:
     """The contacts and runbooks of each service, then the warnings about what was not found."""
     parts = []
     for playbook in _services(playbooks):
-        parts += _contacts(playbook, mentions, on_call, base_url)
+        service = playbook.service
+        parts += _contacts(playbook, mentions, on_call.get(service), base_urls[service])
     if warnings:
         parts.append(blocks.context(text.render("contacts_warnings", warnings=warnings)))
     return parts

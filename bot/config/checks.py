@@ -1,0 +1,127 @@
+"""What one setting demands of another, and of what the bot finds where it runs."""
+
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from bot.config.service import ServiceConfig
+from bot.model import Risk
+from bot.playbooks.validation import suggestion
+
+
+class Surroundings(NamedTuple):
+    """What the bot finds where it runs.
+
+    The `namespace` of services that name none; the `contexts` of the kubeconfig; and the value of
+    an environment variable, or None where it is not set.
+    """
+
+    namespace: str
+    contexts: Collection[str]
+    variable: Callable[[str], str | None]
+
+
+class Section(Protocol):
+    """Where a setting stands."""
+
+    def report(self, message: str, *inside: str | int) -> None:
+        """Add a mistake there, or at a key inside of it."""
+
+
+class Layout(Protocol):
+    """Where the settings of services stand."""
+
+    def section(self, service: ServiceConfig, name: str) -> Section:
+        """Where a setting of a service stands, or else where the service does."""
+
+    def is_written(self, service: ServiceConfig, name: str) -> bool:
+        """Whether people wrote it, for this service or as a default."""
+
+
+def check(service: ServiceConfig, layout: Layout, surroundings: Surroundings | None) -> None:
+    """Report what a service demands and does not have."""
+    _check_enough_approvers(service, layout)
+    if surroundings is not None:
+        _check_clusters(service, layout, surroundings.contexts)
+        _check_variables(service, layout, surroundings.variable)
+
+
+def _check_enough_approvers(service: ServiceConfig, layout: Layout) -> None:
+    """Report a number of approvals that the approvers cannot give; groups may have any size."""
+    if not layout.is_written(service, "approvers"):
+        of = f" of {service.id}" if service.id else ""
+        layout.section(service, "approvers").report(f"approvers{of}: missing")
+    elif not service.approvers.groups:
+        _check_people(service, layout)
+
+
+def _check_people(service: ServiceConfig, layout: Layout) -> None:
+    people = len(set(service.approvers.users))
+    for risk in (Risk.CHANGE, Risk.DESTRUCTIVE):
+        needed = service.policy.approvals.of(risk) + service.policy.budget.is_set
+        if needed > people:
+            _report_few(service, layout, risk, needed, people)
+
+
+def _report_few(
+    service: ServiceConfig, layout: Layout, risk: Risk, needed: int, people: int
+) -> None:
+    section = layout.section(service, "approvers")
+    written = service.policy.approvals.model_fields_set
+    if risk.value in written:
+        section = layout.section(service, "policy")
+    of = f" of {service.id}" if service.id else ""
+    section.report(
+        f"policy.approvals.{risk.value}: up to {needed} people must approve, and approvers{of} "
+        f"names only {people}, so such a change could not run; name more people or a group "
+        "under approvers, or ask for fewer",
+        *(("approvals", risk.value) if risk.value in written else ()),
+    )
+
+
+def _check_clusters(service: ServiceConfig, layout: Layout, contexts: Collection[str]) -> None:
+    if service.cluster and service.cluster not in contexts:
+        message = f"cluster: {_unknown_context(service.cluster, contexts)}"
+        layout.section(service, "cluster").report(message)
+    for index, context in enumerate(service.clusters):
+        if context not in contexts:
+            message = f"clusters: {_unknown_context(context, contexts)}"
+            layout.section(service, "clusters").report(message, index)
+
+
+def _unknown_context(name: str, contexts: Collection[str]) -> str:
+    return f'the kubeconfig has no context "{name}"{suggestion(name, contexts)}'
+
+
+def _check_variables(
+    service: ServiceConfig, layout: Layout, variable: Callable[[str], str | None]
+) -> None:
+    for section, inside, name in _named_sources(service):
+        if not layout.is_written(service, section):
+            continue
+        problem = _problem(name, variable)
+        if problem:
+            message = f"{'.'.join((section, *inside))}: {problem}"
+            layout.section(service, section).report(message, *inside)
+
+
+def _named_sources(service: ServiceConfig) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """The variables and files that have secrets, and where they are named."""
+    for name, database in service.databases.items():
+        for kind in ("read", "admin"):
+            if source := getattr(database, kind):
+                yield "databases", (name, kind), source
+    if service.stripe:
+        yield "stripe", (), service.stripe
+
+
+def _problem(source: str, variable: Callable[[str], str | None]) -> str:
+    """Why a secret cannot be read: it is in a variable, or in a file; empty where it can."""
+    if "://" in source:
+        return "expects the name of a variable or the path of a file, not the address itself"
+    if "/" in source:
+        is_file = Path(source).is_file()
+        return "" if is_file else f"there is no file {source}: make it, or correct the path"
+    if not source.isidentifier():
+        return "expects the name of a variable, such as CHECKOUT_DATABASE_URL"
+    return "" if variable(source) else f"{source} is not set: set it, or correct the name"
