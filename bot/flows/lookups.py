@@ -45,7 +45,7 @@ async def find_open_step(world: World, incident_id: IncidentId, step_id: str) ->
             "This step is not in the incident's playbook. Nothing was done. If another playbook "
             "has it, choose that one with `/incident playbook`."
         )
-    return FoundStep(step, step.place(incident.service))
+    return FoundStep(step, world.services.named(step.place(incident.service)))
 
 
 def build_action(world: World, name: str, params: dict[str, Any]) -> Action:
