@@ -47,6 +47,7 @@ SHIPPED = ROOT / "templates" / "playbooks" / "order-service.yml"
 CLUSTER_SPEED = 40.0
 PATIENCE = 10.0
 LONG = {"browser", "long"}
+TITLES = {"sev1": "Orders are failing", "sev3": "Orders are slow"}
 
 # Nobody here shows a certificate; reading the machine's takes each client of a cluster 20 ms.
 os.environ["SSL_CERT_FILE"] = os.devnull
@@ -300,8 +301,9 @@ class Walk:
         await self.press_step(who, "roll-back", channel)
         return await self.submit(who, reason="The new version crash-loops")
 
-    async def declare(self, title: str = "Orders are failing", severity: str = "sev1") -> str:
-        """Declare, and return the name of the channel."""
+    async def declare(self, title: str = "", severity: str = "sev1") -> str:
+        """Declare, in words that fit the playbook, and return the name of the channel."""
+        title = title or TITLES.get(severity, TITLES["sev1"])
         await self.say("oncall", f"/incident declare {severity} {title}")
         names = [channel["name"] for channel in self.slack.channels("oncall")]
         return str(max((name for name in names if name.startswith("inc-")), key=_number))

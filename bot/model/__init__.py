@@ -71,6 +71,7 @@ from bot.model.reminder import (
     Reminder,
     ReminderKind,
 )
+from bot.model.service import ServiceName
 from bot.model.task import (
     Task,
     TaskKind,
@@ -128,6 +129,7 @@ __all__ = [
     "Scenario",
     "ScenarioRef",
     "Series",
+    "ServiceName",
     "Severity",
     "SeverityLevel",
     "Shortage",

@@ -28,16 +28,17 @@ async def lock_declarations(conn: Conn, title: str, severity: Severity) -> None:
 
 
 async def recent_duplicate(
-    conn: Conn, title: str, severity: Severity, since: datetime
+    conn: Conn, title: str, severity: Severity, service: str, since: datetime
 ) -> Incident | None:
-    """The open incident with the same title and severity declared after `since`, or None."""
+    """The open incident of this title, severity and service declared after `since`, or None."""
     query = """
         SELECT {columns} FROM incidents
         WHERE title = %(title)s AND severity = %(severity)s AND declared_at > %(since)s
-          AND status <> 'resolved'
+          AND status <> 'resolved' AND playbook ->> 'service' = %(service)s
         ORDER BY id DESC LIMIT 1
     """
-    return await db.fetch_first(conn, Incident, query, title=title, severity=severity, since=since)
+    values = {"title": title, "severity": severity, "service": db.Key(service), "since": since}
+    return await db.fetch_first(conn, Incident, query, **values)
 
 
 async def open_with_same_title(conn: Conn, incident: Incident) -> Incident | None:
@@ -125,9 +126,9 @@ async def awaits_channel(conn: Conn, incident_id: IncidentId, now: datetime) -> 
 
 
 async def set_scenario(
-    conn: Conn, incident_id: IncidentId, playbook: Playbook, scenario_id: str
+    conn: Conn, incident_id: IncidentId, playbook: Playbook, scenario_id: str | None
 ) -> Incident:
-    """Set the playbook and its scenario."""
+    """Set the playbook and its scenario, or none of its scenarios yet."""
     query = """
         UPDATE incidents SET playbook = %(playbook)s, scenario_id = %(scenario_id)s
         WHERE id = %(id)s RETURNING {columns}
