@@ -18,7 +18,8 @@ from bot.model import (
     UserError,
 )
 from bot.rules.service_names import NameReading
-from bot.views import blocks, modals
+from bot.views import blocks, choosing, modals
+from bot.views.blocks import Element
 from bot.world import World
 from commands import interactions
 from commands.interactions import Interaction
@@ -195,6 +196,11 @@ async def redraw_form(world: World, interaction: Interaction) -> None:
         worst_severity=rules.incidents.worst_severity(playbooks, values["symptoms"]),
     )
     await interaction.update_view(form)
+
+
+def find_services(world: World, typed: str) -> list[Element]:
+    """The options of a search for a service."""
+    return choosing.service_options(rules.service_names.search(typed, _services(world)))
 
 
 def parse_form(world: World, interaction: Interaction, values: dict[str, Any]) -> DeclareForm:

@@ -19,6 +19,7 @@ from bot.model import (
 )
 from bot.views import choosing, home, modals, severity_table, tasks
 from bot.views import timeline as pages
+from bot.views.blocks import Element
 from bot.world import World
 from commands import interactions
 from commands.form_errors import NonBlankText
@@ -227,6 +228,12 @@ async def _open_playbook_form(world: World, interaction: Interaction, incident: 
         incident=incident.id, was=attached, was_service=incident.service
     )
     await interaction.open(choosing.form(incident, services, others, metadata=metadata))
+
+
+def find_scenarios(world: World, typed: str) -> list[Element]:
+    """The options of a search for a playbook, of any service."""
+    refs = rules.fitting.search(typed, world.playbooks)
+    return choosing.scenario_options(refs, several=True)
 
 
 async def submit_playbook(world: World, interaction: Interaction, form: PlaybookForm) -> None:

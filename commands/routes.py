@@ -12,6 +12,7 @@ from bot.world import World
 from commands import contacts, customers, declare, incident, refused_forms, steps, tasks
 from commands.interactions import Body, Interaction
 from commands.listen import (
+    Finder,
     FormHandler,
     Handler,
     Parser,
@@ -21,6 +22,7 @@ from commands.listen import (
     form_listener,
     interaction_listener,
     model_parser,
+    options_listener,
 )
 
 COMMAND = "/incident"
@@ -112,6 +114,15 @@ FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
     action_ids.TICK_FORM: (tasks.parse_tick_form, tasks.submit_ticks),
 }
 
+# Searches: selects whose options Slack asks for as somebody types.
+OPTIONS: dict[str, Finder] = {
+    action_ids.FORM_SERVICE: declare.find_services,
+    action_ids.CHOOSE_SERVICE: declare.find_services,
+    "service": declare.find_services,
+    action_ids.CHOOSE_SCENARIO: incident.find_scenarios,
+    "scenario": incident.find_scenarios,
+}
+
 # What is typed here can be judged only from the live system.
 MAY_REFUSE = (action_ids.STEP_FORM,)
 
@@ -178,6 +189,8 @@ def register(app: AsyncApp, world: World) -> None:
                 may_refuse=callback_id in MAY_REFUSE,
             )
         )
+    for action_id, finder in OPTIONS.items():
+        app.options(action_id)(options_listener(world, finder))
     app.action(action_ids.OPEN_LINK)(ack_only)
     for decorator in (app.action, app.view, app.shortcut):
         decorator(re.compile(".*"))(listen(incident.stale_component))

@@ -466,6 +466,7 @@ async def bot(
     """The bot, called by the workspace."""
     async with start_bot(given, clock, slack_seconds) as replica:
         slack.request_url = f"{replica.url}/slack/events"
+        slack.options_url = f"{replica.url}/slack/events"
         yield replica
 
 

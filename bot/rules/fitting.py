@@ -65,6 +65,22 @@ def others(
     )
 
 
+def search(typed: str, playbooks: Sequence[Playbook]) -> tuple[ScenarioRef, ...]:
+    """The scenarios that have words which begin so: of title, service and severity."""
+    said = words.plain(typed)
+    return tuple(
+        ref
+        for ref in all_scenarios(playbooks)
+        if all(any(word.startswith(part) for word in _searched(ref)) for part in said)
+    )
+
+
+def _searched(ref: ScenarioRef) -> tuple[str, ...]:
+    playbook, scenario = ref
+    label = f"{scenario.title} {playbook.title} {playbook.service} {scenario.severity}"
+    return words.plain(label)
+
+
 def without_scenarios(service: ServiceName) -> Playbook:
     """What an incident has that has no playbook."""
     return Playbook(service=service.id, title=service.title, severities=SEVERITIES, scenarios=())

@@ -68,6 +68,32 @@ def read(text: str, services: Sequence[ServiceName]) -> NameReading:
     return _without_colon(text, services)
 
 
+def search(typed: str, services: Sequence[ServiceName]) -> tuple[ServiceName, ...]:
+    """The services that somebody who types this may look for; those that begin with it first.
+
+    Where none has the words, those with a name like it.
+    """
+    said = words.plain(typed)
+    found = [service for service in services if _has_beginnings(_searched(service), said)]
+    found.sort(key=lambda service: not any(_starts(name, said) for name in _names(service)))
+    if not found:
+        likely = _similar(said, services)
+        found = [service for service in services if service.id in likely]
+    return tuple(found)
+
+
+def _searched(service: ServiceName) -> Words:
+    return tuple(word for name in _names(service) for word in name)
+
+
+def _has_beginnings(own: Words, said: Words) -> bool:
+    return all(any(word.startswith(typed) for word in own) for typed in said)
+
+
+def _starts(name: Words, said: Words) -> bool:
+    return " ".join(name).startswith(" ".join(said))
+
+
 def is_name(text: str, services: Sequence[ServiceName]) -> bool:
     """Whether a text was written as a name, and nothing more: a mistyped one, too."""
     return _as_name(words.plain(text), "", services) is not None

@@ -83,7 +83,8 @@ def _menus(snapshot: IncidentSnapshot, candidates: Sequence[ServiceName]) -> lis
         menus.append(service_menu(action_ids.CHOOSE_SERVICE, snapshot.services, incident.service))
     if snapshot.scenarios:
         options = _scenario_titles(snapshot)
-        menus.append(blocks.menu(action_ids.CHOOSE_SCENARIO, CHOOSE_PLAYBOOK, options))
+        placeholder = CHOOSE_PLAYBOOK if menus else "Choose"
+        menus.append(blocks.menu(action_ids.CHOOSE_SCENARIO, placeholder, options))
     if menus:
         # The id changes with the service: else Slack goes on showing what somebody chose last.
         parts.append(blocks.actions(f"scenarios:{incident.service}", *menus))
