@@ -20,6 +20,7 @@ from bot.model import (
 from bot.views import choosing, home, modals, severity_table, tasks
 from bot.views import timeline as pages
 from bot.views.blocks import Element
+from bot.views.home import Served
 from bot.world import World
 from commands import interactions
 from commands.form_errors import NonBlankText
@@ -64,8 +65,29 @@ class ResolveForm(Model):
 
 async def show_help(world: World, interaction: Interaction) -> None:
     """`/incident`: the commands, and the open incidents for those who may read them."""
-    page = home.help_page(world.playbooks, await _listed(world, interaction))
+    page = home.help_page(_served(world), await _listed(world, interaction))
     await interaction.show("What you can type", page)
+
+
+async def show_service(world: World, interaction: Interaction) -> None:
+    """`/incident help checkout`: its playbooks and incidents; raises UserError for another word.
+
+    Whoever may not read titles gets the commands.
+    """
+    served = _served(world)
+    may_read = await flows.guests.may_read(world, interaction.user_id)
+    if not (interaction.text and served.several and may_read):
+        await show_help(world, interaction)
+        return
+    service = rules.service_names.one(interaction.text, served.services)
+    playbooks = rules.fitting.of_service(served.playbooks, service.id)
+    listed = await flows.incidents.list_open(world, service.id)
+    await interaction.show(service.title, home.service_page(service, playbooks, listed))
+
+
+def _served(world: World) -> Served:
+    services = rules.service_names.served(world.config, world.playbooks)
+    return Served(services, world.playbooks)
 
 
 async def _listed(world: World, interaction: Interaction) -> OpenIncidents | None:
@@ -395,7 +417,7 @@ async def mention(world: World, interaction: Interaction) -> None:
 async def show_home(world: World, interaction: Interaction) -> None:
     """The App Home was opened."""
     listed = await _listed(world, interaction)
-    await interaction.publish_home(home.home_view(listed, world.now()))
+    await interaction.publish_home(home.home_view(_served(world), listed, world.now()))
 
 
 def _incident_id(interaction: Interaction) -> IncidentId:

@@ -30,7 +30,7 @@ COMMAND = "/incident"
 # The first word after the command.
 SUBCOMMANDS = {
     "": incident.show_help,
-    "help": incident.show_help,
+    "help": incident.show_service,
     "declare": declare.declare,
     "role": incident.assign_role,
     "update": incident.write_update,
@@ -152,6 +152,7 @@ async def unknown(world: World, interaction: Interaction) -> None:
 OPEN_TO_ALL: frozenset[object] = frozenset(
     {
         incident.show_help,
+        incident.show_service,
         incident.mention,
         incident.show_home,
         declare.declare,

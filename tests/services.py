@@ -63,3 +63,14 @@ def write_services(folder: Path, more: str = "") -> Path:
     file = folder / "services.yml"
     file.write_text(f"playbooks: {playbooks}\n{SERVICES}{more}", encoding="utf-8")
     return file
+
+
+def write_many_services(folder: Path, count: int) -> Path:
+    """The same, and so many more with a playbook each: `shop-0`, `shop-1` and so on."""
+    more = "".join(f"  shop-{number}: {{title: Shop {number}}}\n" for number in range(count))
+    file = write_services(folder, more)
+    for number in range(count):
+        book = CHECKOUT.replace("service: checkout", f"service: shop-{number}")
+        book = book.replace("title: Checkout", f"title: Shop {number}")
+        (folder / "services" / f"shop-{number}.yml").write_text(book, encoding="utf-8")
+    return file

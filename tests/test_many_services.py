@@ -8,7 +8,7 @@ import pytest
 from bot.views import action_ids
 from sandbox.slack import Slack, User
 from tests.conftest import Walk
-from tests.services import CHECKOUT, write_services
+from tests.services import write_many_services
 
 COUNT = 200
 
@@ -21,13 +21,7 @@ def count() -> int:
 @pytest.fixture
 def team(tmp_path: Path, count: int) -> Path:
     """Some services, and two hundred more with a playbook each."""
-    more = "".join(f"  shop-{number}: {{title: Shop {number}}}\n" for number in range(count))
-    file = write_services(tmp_path, more)
-    for number in range(count):
-        book = CHECKOUT.replace("service: checkout", f"service: shop-{number}")
-        book = book.replace("title: Checkout", f"title: Shop {number}")
-        (tmp_path / "services" / f"shop-{number}.yml").write_text(book, encoding="utf-8")
-    return file
+    return write_many_services(tmp_path, count)
 
 
 async def suggested(walk: Walk, typed: str, action_id: str, who: str = "oncall") -> list[str]:
@@ -69,12 +63,10 @@ async def test_a_found_service_has_its_symptoms(walk: Walk) -> None:
 async def test_the_channel_searches_services(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare sev1 the site is down")
     channel = "inc-1-the-site-is-down"
-    place = {"action_id": action_ids.CHOOSE_SERVICE, "channel": channel}
+    menu = action_ids.CHOOSE_SERVICE
 
-    found = await walk.slack.suggest("oncall", "shop 77", **place)
-    await walk.slack.press("oncall", **place, value="shop-77")
-    await walk.bot.drain()
-    await walk.slack.settled()
+    found = await walk.slack.suggest("oncall", "shop 77", action_id=menu, channel=channel)
+    await walk.press("oncall", menu, channel, "shop-77")
 
     assert [option["value"] for option in found] == ["shop-77"]
     assert walk.card(channel)["Small print"].startswith("shop-77 · ")
@@ -85,9 +77,7 @@ async def test_playbooks_are_searched(walk: Walk) -> None:
     channel = "inc-1-shop-7-it-times-out"
     await walk.say("oncall", "/incident playbook", channel)
 
-    assert await suggested(walk, "carts shop 42", "scenario") == [
-        "SEV-1 · Carts Stuck (shop-42)"
-    ]
+    assert await suggested(walk, "carts shop 42", "scenario") == ["SEV-1 · Carts Stuck (shop-42)"]
     assert await suggested(walk, "index", "scenario") == ["SEV-1 · Index Broken (search)"]
     assert len(await suggested(walk, "sev1", "scenario")) == 100
 

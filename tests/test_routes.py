@@ -115,4 +115,4 @@ def test_used_templates_are_those_that_exist() -> None:
     used |= set(re.findall(r"{%-? include \"(\w+)\"", words))
     there = {file.name.removesuffix(".j2") for file in (files("templates") / "messages").iterdir()}
     assert used == there
-    assert views.text.render("help")
+    assert views.text.render("help", several=True)

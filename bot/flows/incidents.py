@@ -213,14 +213,15 @@ async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
         return await store.timeline.of_incident(conn, incident_id)
 
 
-async def list_open(world: World) -> OpenIncidents:
-    """The open incidents that lists show."""
+async def list_open(world: World, service: str | None = None) -> OpenIncidents:
+    """The open incidents that lists show, of all services or of one."""
     unreadable: list[str] = []
+    most = rules.incidents.MAX_LISTED
     async with world.pool.connection() as conn:
         return OpenIncidents(
-            incidents=await store.incidents.list_open(conn, rules.incidents.MAX_LISTED, unreadable),
+            incidents=await store.incidents.list_open(conn, most, unreadable, service),
             unreadable=tuple(unreadable),
-            total=await store.incidents.count_open(conn),
+            total=await store.incidents.count_open(conn, service),
             publish_errors=await store.publications.publish_errors(conn),
         )
 

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bot.config import Config
-from bot.model import Playbook, ServiceName
+from bot.model import Playbook, ServiceName, UserError
+from bot.model.text import truncate
 from bot.rules import words
 
 # Behind the words that may be a name. A clock (03:15), an address and an emoji's code have none.
@@ -18,6 +19,7 @@ LONGEST_NAME = 8  # words before a colon
 SHORTEST_TYPO = 4  # characters of a word that may be a mistyped name
 TYPO_LIKENESS = 0.8  # of difflib: two wrong letters of ten
 MAX_CANDIDATES = 5
+QUOTED = 40  # characters of what was typed that an error repeats
 
 Words = tuple[str, ...]
 
@@ -66,6 +68,17 @@ def read(text: str, services: Sequence[ServiceName]) -> NameReading:
         if len(named) == 1:
             return NameReading(named[0], rest=text[separator.end() :].strip())
     return _without_colon(text, services)
+
+
+def one(typed: str, services: Sequence[ServiceName]) -> ServiceName:
+    """The service that somebody asks about; raises UserError that says what it could mean."""
+    found = _as_name(words.plain(typed), "", services) or NameReading()
+    for service in services:
+        if service.id == found.service:
+            return service
+    likely = ", ".join(f"`{service}`" for service in found.candidates)
+    suggestion = f" Did you mean {likely}?" if likely else ""
+    raise UserError(f"“{truncate(typed, QUOTED)}” is no service.{suggestion} Nothing was done.")
 
 
 def search(typed: str, services: Sequence[ServiceName]) -> tuple[ServiceName, ...]:

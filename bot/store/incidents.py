@@ -71,14 +71,19 @@ async def in_channel(conn: Conn, channel: str) -> Incident | None:
 
 
 async def list_open(
-    conn: Conn, limit: int, unreadable: list[str] | None = None
+    conn: Conn, limit: int, unreadable: list[str] | None = None, service: str | None = None
 ) -> tuple[Incident, ...]:
-    """The open incidents, worst first, and no more than `limit`: each row has its playbook."""
+    """The open incidents, worst first, and no more than `limit`: each row has its playbook.
+
+    Those of all services, or of one.
+    """
     query = """
-        SELECT {columns} FROM incidents WHERE status <> 'resolved'
+        SELECT {columns} FROM incidents
+        WHERE status <> 'resolved'
+          AND (%(service)s::text IS NULL OR playbook ->> 'service' = %(service)s)
         ORDER BY severity, id LIMIT %(limit)s
     """
-    return await db.fetch_all(conn, Incident, query, unreadable, limit=limit)
+    return await db.fetch_all(conn, Incident, query, unreadable, limit=limit, service=_key(service))
 
 
 async def list_open_of_service(conn: Conn, service: str, limit: int) -> tuple[Incident, ...]:
@@ -91,9 +96,18 @@ async def list_open_of_service(conn: Conn, service: str, limit: int) -> tuple[In
     return await db.fetch_all(conn, Incident, query, service=db.Key(service), limit=limit)
 
 
-async def count_open(conn: Conn) -> int:
+def _key(service: str | None) -> db.Key | None:
+    return None if service is None else db.Key(service)
+
+
+async def count_open(conn: Conn, service: str | None = None) -> int:
     """How many incidents are open."""
-    cursor = await conn.execute("SELECT count(*) FROM incidents WHERE status <> 'resolved'")
+    query = """
+        SELECT count(*) FROM incidents
+        WHERE status <> 'resolved'
+          AND (%(service)s::text IS NULL OR playbook ->> 'service' = %(service)s)
+    """
+    cursor = await conn.execute(query, {"service": _key(service)})
     [count] = await cursor.fetchall()
     return int(count[0])
 

@@ -1,4 +1,4 @@
-"""Selects whose options the app looks up: what people type is sent to it, and its answer checked."""
+"""Selects whose options the app looks up: it is sent what people type, and its answer checked."""
 
 from typing import Any
 
