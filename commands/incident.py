@@ -203,8 +203,15 @@ def _proposal(interaction: Interaction) -> tuple[IncidentId, ExecutionId]:
 async def choose_scenario(world: World, interaction: Interaction) -> None:
     """A scenario was chosen on the card, among those that fit, while none was attached."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
-    name, user_id = interaction.value, interaction.user_id
-    await flows.incidents.choose_scenario(world, incident.id, name, previous=None, by=user_id)
+    _, has_service, service = interaction.block_id.partition(":")
+    await flows.incidents.choose_scenario(
+        world,
+        incident.id,
+        interaction.value,
+        previous=None,
+        previous_service=service if has_service else None,
+        by=interaction.user_id,
+    )
 
 
 async def choose_service(world: World, interaction: Interaction) -> None:
@@ -276,7 +283,12 @@ async def submit_playbook(world: World, interaction: Interaction, form: Playbook
             "choose one of the two."
         )
     await flows.incidents.choose_scenario(
-        world, incident_id, form.scenario, previous=was["was"], by=user_id
+        world,
+        incident_id,
+        form.scenario,
+        previous=was["was"],
+        previous_service=was.get("was_service"),
+        by=user_id,
     )
 
 

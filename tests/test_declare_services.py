@@ -138,24 +138,32 @@ async def test_a_playbook_chooses_the_service(walk: Walk) -> None:
 
     assert service(walk, channel) == "checkout"
     assert members(walk, channel) == {"oncall", "second"}
+    assert walk.posts(channel)[-1].heading == (
+        ":notebook: @oncall chose the playbook Carts Stuck of Checkout"
+    )
 
 
-async def test_the_first_service_chosen_stays(walk: Walk) -> None:
-    await walk.say("oncall", "/incident declare sev1 chekout or serach: down")
-    [channel] = [
-        each["name"] for each in walk.slack.channels("oncall") if each["name"].startswith("inc-")
-    ]
-    ts = walk.posts(channel)[1].ts
+@pytest.mark.parametrize(
+    ("action_id", "block_id", "value"),
+    [
+        (action_ids.CHOOSE_SERVICE, "scenarios:", "checkout"),
+        (f"{action_ids.TAKE_SERVICE}.0", "services:likely", "checkout"),
+        (action_ids.CHOOSE_SCENARIO, "scenarios:", "checkout/carts"),
+    ],
+    ids=["menu", "button", "playbook"],
+)
+async def test_the_first_service_chosen_stays(
+    walk: Walk, action_id: str, block_id: str, value: str
+) -> None:
+    await walk.say("oncall", "/incident declare sev1 chekout hangs")
+    channel = "inc-1-chekout-hangs"
     walk.slack.join("second", channel)
+    ts = walk.posts(channel)[1].ts
     await walk.press("oncall", action_ids.CHOOSE_SERVICE, channel, "search")
 
+    # As the message was when somebody else saw it.
     await walk.slack.press(
-        "second",
-        action_id=action_ids.CHOOSE_SERVICE,
-        channel=channel,
-        ts=ts,
-        block_id="scenarios:",
-        value="checkout",
+        "second", action_id=action_id, channel=channel, ts=ts, block_id=block_id, value=value
     )
     await walk.bot.drain()
 
@@ -237,6 +245,9 @@ async def test_an_unknown_service_can_be_worked(walk: Walk, clock: Clock) -> Non
         "severity",
     ):
         await walk.say("oncall", f"/incident {said}", channel)
+    assert walk.answers("oncall", channel)[1] == (
+        "Nobody has chosen the service of INC-1. Nothing was done; choose it in the channel first."
+    )
     await walk.say("oncall", "/incident resolve", channel)
     await walk.submit("oncall", resolution="It is over")
 

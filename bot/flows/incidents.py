@@ -227,9 +227,17 @@ async def list_open(world: World, service: str | None = None) -> OpenIncidents:
 
 
 async def choose_scenario(
-    world: World, incident_id: IncidentId, name: str, *, previous: str | None, by: UserId
+    world: World,
+    incident_id: IncidentId,
+    name: str,
+    *,
+    previous: str | None,
+    previous_service: str | None = None,
+    by: UserId,
 ) -> None:
     """Choose the scenario; `previous` is the one that the person saw as chosen. Raises UserError.
+
+    So is `previous_service`; None where they were not told the service.
 
     Executions and tasks of the former scenario stay as they are.
     """
@@ -241,9 +249,21 @@ async def choose_scenario(
                 f"“{incident.scenario.title}” was already chosen. Nothing was changed. To choose "
                 "another one, use `/incident playbook`."
             )
+        if previous_service not in (None, incident.service):
+            raise UserError(_chosen_before(incident))
+        is_other = ref.playbook.service != incident.service
         await _set_playbook(world, conn, incident, *ref)
-        entry = entries.ScenarioChosen(scenario=ref.scenario.title)
+        entry = entries.ScenarioChosen(
+            scenario=ref.scenario.title, service=ref.playbook.title if is_other else ""
+        )
         await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
+
+
+def _chosen_before(incident: Incident) -> str:
+    return (
+        f"“{incident.playbook.title}” was already chosen. Nothing was changed. To choose another "
+        "service, use `/incident playbook`."
+    )
 
 
 async def choose_service(
@@ -260,10 +280,7 @@ async def choose_service(
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         if incident.service != previous or incident.service == service.id:
-            raise UserError(
-                f"“{incident.playbook.title}” was already chosen. Nothing was changed. To choose "
-                "another service, use `/incident playbook`."
-            )
+            raise UserError(_chosen_before(incident))
         named = rules.service_names.read(incident.title, services)
         said = named.rest if named.service == service.id else incident.title
         book, scenario = rules.fitting.choose(world.playbooks, service, incident.severity, said)

@@ -91,10 +91,11 @@ class ServiceChosen(Detail):
 
 
 class ScenarioChosen(Detail):
-    """A playbook was chosen."""
+    """A playbook was chosen; `service` is its service, where the incident was of another one."""
 
     kind: ClassVar = EntryKind.SCENARIO_CHOSEN
     scenario: str
+    service: str = ""
 
 
 class CommandTaken(Detail):
