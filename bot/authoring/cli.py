@@ -1,6 +1,7 @@
-"""`runbolt playbook …`: the commands for people who write playbooks."""
+"""`runbolt playbook …` and `runbolt services`: the commands for teams."""
 
 import json
+import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.actions.registry import ACTIONS
-from bot.authoring import draft, files, lint, render, schema
+from bot.authoring import draft, files, lint, render, schema, services
 from bot.model import UserError
 from bot.playbooks import loader
 
@@ -19,6 +20,11 @@ variables (SLACK_BOT_TOKEN, DATABASE_URL and others, see the README)."""
 IMPORT = """\
 Commands become the actions that do the same. A command that no action can do is listed, and becomes
 a manual step. No file is overwritten."""
+
+SERVICES = """\
+Reads RUNBOLT_CONFIG, KUBECONFIG and KUBERNETES_NAMESPACE, and connects to nothing. Secrets are left
+out: the configuration only names the variables and files that have them. Exits with 1 and the
+mistakes if there are any."""
 
 Subparsers = Any  # argparse has no public name for the class
 
@@ -39,12 +45,19 @@ def _parser() -> ArgumentParser:
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    playbook = top.add_subparsers(required=True, metavar="COMMAND").add_parser(
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    playbook = commands.add_parser(
         "playbook",
         help="check, render and import playbook files, and print their schema",
         description="Work on playbook files. Needs no settings, no database and no Slack.",
     )
     _add_commands(playbook.add_subparsers(required=True, metavar="COMMAND"))
+    summary = "print what the configuration says of each service, with the defaults filled in"
+    services_command = _add(commands, "services", _services, summary, SERVICES)
+    services_command.add_argument("names", nargs="*", metavar="SERVICE", help="all about these")
+    services_command.add_argument(
+        "--config", type=Path, metavar="PATH", help="instead of what RUNBOLT_CONFIG names"
+    )
     return top
 
 
@@ -92,6 +105,13 @@ def _lint(arguments: Namespace) -> int:
     if not mistakes:
         print("No mistakes.")
     return 1 if mistakes else 0
+
+
+def _services(arguments: Namespace) -> int:
+    given = services.load(arguments.config, os.environ)
+    for line in services.lines(given, arguments.names):
+        print(line)
+    return 0
 
 
 def _render(arguments: Namespace) -> int:

@@ -10,6 +10,7 @@ from jinja2 import FunctionLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot import durations
+from bot.model import target
 from bot.model.text import truncate
 from bot.slack.escaping import escape as escape
 
@@ -187,6 +188,7 @@ _environment.filters |= {
     "first_sentence": first_sentence,
     "capitalized": capitalized,
     "one_line": one_line,
+    "described_target": target.describe,
     "quoted_sentence": quoted_sentence,
     "beyond": beyond,
     "items_on_one_line": items_on_one_line,

@@ -53,20 +53,21 @@ class DatabaseConnections(Read):
     async def read(self, systems: Systems) -> ReadResult:
         """The share in use, with a warning from 80 %."""
         limits = await self._limits(systems.database)
+        name = systems.database.qualified(self.database)
         if limits is None:
-            return ReadResult(ok=False, text=f"The server has no database named {self.database}.")
+            return ReadResult(ok=False, text=f"The server has no database named {name}.")
         rows = (await systems.database.select(STATES, {"database": self.database})).rows
-        return self._result([(str(state), int(count)) for state, count in rows], limits)
+        return self._result([(str(state), int(count)) for state, count in rows], limits, name)
 
     async def _limits(self, database: Database) -> Limits | None:
         rows = (await database.select(LIMITS, {"database": self.database})).rows
         return Limits(*map(int, rows[0])) if rows else None
 
-    def _result(self, states: list[tuple[str, int]], limits: Limits) -> ReadResult:
+    def _result(self, states: list[tuple[str, int]], limits: Limits, name: str) -> ReadResult:
         used = sum(count for _, count in states)
         limit = limits.effective
         full = limits.nearly_reached(used)
-        text = f"{self.database} uses {used} of {limit} connections ({_share(used, limit)})"
+        text = f"{name} uses {used} of {limit} connections ({_share(used, limit)})"
         counts = ", ".join(f"{count} {state}" for state, count in states)
         rows = tuple((state, str(count), _share(count, limit)) for state, count in states)
         return ReadResult(

@@ -93,7 +93,7 @@ class RunQuery(Read):
         _check_reads_only(self.file, self.sql)
         # The SQL is the text of the playbook's file; it is never composed.
         result = await systems.database.select(self.sql, self.params or None)
-        _check_visible(result)
+        _check_visible(result, systems.database.inside)
         if not result.rows:
             return self._judged(self.none, ok=True)
         # Masking a thousand rows is slow, and the bot has to answer others meanwhile.
@@ -136,12 +136,12 @@ def _check_reads_only(file: str, sql: str) -> None:
         )
 
 
-def _check_visible(result: Rows) -> None:
+def _check_visible(result: Rows, inside: str) -> None:
     """Raises DatabaseError when rows are hidden: they must not pass for no rows."""
     hidden = sum(NO_PRIVILEGE in row for row in result.rows)
     if hidden:
         raise DatabaseError(
-            f"The bot's role may not see {hidden} of the sessions. Nothing was changed. "
+            f"The bot's role may not see {hidden} of the sessions{inside}. Nothing was changed. "
             "Grant it pg_read_all_stats as in deploy/sql."
         )
 

@@ -26,7 +26,7 @@ class RolloutHistory(Read):
         deployment = await systems.cluster.deployment(self.deployment)
         history, now = await revisions.read_history(systems.cluster, deployment), systems.now()
         if not history.all:
-            text = f"{deployment.label} has no revisions yet: its controller has made none."
+            text = f"{deployment.full_label} has no revisions yet: its controller has made none."
             return ReadResult(ok=False, text=text)
         rows = tuple(_row(history, revision, now) for revision in history.all)
         return ReadResult(

@@ -90,7 +90,9 @@ class TailLogs(Read):
         """
         pods = await systems.cluster.pods(self.selector)
         if not pods:
-            return ReadResult(ok=False, text=f"No pods match {self.selector}.")
+            return ReadResult(
+                ok=False, text=f"No pods match {self.selector} in {systems.cluster.place}."
+            )
         sources = [source for pod in pods for source in log_lines.log_sources(pod)]
         notes = [
             f"{pod.name} has written nothing: {pod.status}."

@@ -30,7 +30,9 @@ class ListPods(Read):
         """
         pods = await systems.cluster.pods(self.selector)
         if not pods:
-            return ReadResult(ok=False, text=f"No pods match {self.selector}.")
+            return ReadResult(
+                ok=False, text=f"No pods match {self.selector} in {systems.cluster.place}."
+            )
         now = systems.now()
         rows = tuple(_row(pod, now) for pod in sorted(pods, key=_by_need))
         counted = _counted(pods)

@@ -132,7 +132,7 @@ class DeletePods(Change):
         """
         cluster = systems.cluster
         pods = [pod for pod in await cluster.pods(self.selector) if _runs(pod)]
-        self._check(pods)
+        self._check(cluster, pods)
         owner = await _owner(cluster, pods)
         await asyncio.gather(*(cluster.delete_pod(pod, dry_run=True) for pod in pods))
         expected = len(pods) if owner is None else max(owner.replicas, len(pods))
@@ -159,20 +159,24 @@ class DeletePods(Change):
             else f"{text}: {', '.join(pod.name for pod in pods)}"
         )
 
-    def _check(self, pods: Sequence[Pod]) -> None:
+    def _check(self, cluster: Cluster, pods: Sequence[Pod]) -> None:
         """Raises UserError when there are no pods, too many, or some that would not come back."""
         if not pods:
-            raise UserError(f"No pods match {self.selector}, so there is nothing to delete.")
+            raise UserError(
+                f"No pods match {self.selector} in {cluster.place}, so there is nothing to delete."
+            )
         if len(pods) > MAX_PODS:
             raise UserError(
-                f"{self.selector} names {len(pods)} pods, and no more than {MAX_PODS} are deleted "
-                "at once, so nothing was planned. Name fewer, or use a rolling restart."
+                f"{self.selector} names {len(pods)} pods in {cluster.place}, and no more than "
+                f"{MAX_PODS} are deleted at once, so nothing was planned. Name fewer, or use a "
+                "rolling restart."
             )
         unowned = [pod.name for pod in pods if not pod.owner_uid]
         if unowned:
             raise UserError(
-                f"No controller owns {', '.join(unowned)}, so nothing would make it again, and "
-                "nothing was planned. Delete it by hand if that is what you want."
+                f"No controller owns {', '.join(unowned)} in {cluster.place}, so nothing would "
+                "make it again, and nothing was planned. Delete it by hand if that is what you "
+                "want."
             )
 
     @property
@@ -251,7 +255,10 @@ class DeletePods(Change):
             if await self._fence(systems, plan, progress):
                 break
         else:
-            raise UserError("The pods change too often to find out whether they are deleted.")
+            raise UserError(
+                f"The pods of {self.selector} in {systems.cluster.place} change too often to find "
+                "out whether they are deleted."
+            )
         remaining = await self._undeleted(systems, plan, progress)
         maybe = _gone_without_answer(plan, evidence, remaining)
         if DELETED in evidence.answers.values() or maybe:

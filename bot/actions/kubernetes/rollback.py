@@ -89,7 +89,7 @@ class RollBack(DeploymentChange):
         others = "; ".join(_described(history, revision) for revision in history.earlier) or "none"
         if history.current is not None and history.current.number == self.to_revision:
             return UserError(
-                f"{deployment.label} runs revision {self.to_revision} already, so there is "
+                f"{deployment.full_label} runs revision {self.to_revision} already, so there is "
                 f"nothing to do. Other revisions: {others}.",
                 field="to_revision",
             )
@@ -97,7 +97,7 @@ class RollBack(DeploymentChange):
         if self.to_revision is not None:
             wanted = f"revision {self.to_revision}"
         return UserError(
-            f"{deployment.label} has no {wanted}, so nothing was planned. Other revisions: "
+            f"{deployment.full_label} has no {wanted}, so nothing was planned. Other revisions: "
             f"{others}. Name one of them, or roll out a release that works.",
             field="to_revision",
         )
@@ -158,8 +158,8 @@ class RollBack(DeploymentChange):
                 break
         else:
             raise UserError(
-                f"{deployment.label} no longer has revision {plan.fingerprint['to_revision']}, so "
-                "nothing was done. Request another one."
+                f"{deployment.full_label} no longer has revision "
+                f"{plan.fingerprint['to_revision']}, so nothing was done. Request another one."
             )
         change = patches.restore_revision(revision, deployment)
         await deployments.apply(systems, self.deployment, plan, progress, lambda _: change)
