@@ -150,7 +150,7 @@ async def open_form(world: World, interaction: Interaction) -> None:
         interactions.message_text(world.directory, interaction.message),
         flows.guests.check_may_declare(world, interaction.user_id),
     )
-    named = _named(world, interaction, NameReading())
+    named = _named(world, interaction, rules.service_names.read(title, _services(world)))
     await _show_form(world, interaction, title, named, None)
 
 
@@ -232,7 +232,8 @@ async def submit(world: World, interaction: Interaction, form: DeclareForm) -> N
 
     Raises UserError where neither gives a severity.
     """
-    playbooks = _playbooks(world, form.service)
+    # A form from before there were several services has no service: what is ticked says it.
+    playbooks = _playbooks(world, form.service) if form.service else world.playbooks
     chosen = _chosen_scenario(world, form)
     ref = chosen or rules.incidents.unambiguous(
         rules.incidents.best_matches(playbooks, form.symptoms)

@@ -151,6 +151,11 @@ def model_parser(model: type[Form]) -> Parser[Form]:
     return parse
 
 
+def find_nothing(world: World, typed: str) -> list[Element]:
+    """The options of a search that only another version of the bot knows."""
+    return []
+
+
 def options_listener(world: World, finder: Finder) -> Listener:
     """Bolt's listener for a search: Slack waits three seconds for the options.
 

@@ -18,6 +18,7 @@ from commands.listen import (
     Parser,
     ack_only,
     command_listener,
+    find_nothing,
     first_word,
     form_listener,
     interaction_listener,
@@ -192,6 +193,7 @@ def register(app: AsyncApp, world: World) -> None:
         )
     for action_id, finder in OPTIONS.items():
         app.options(action_id)(options_listener(world, finder))
+    app.options(re.compile(".*"))(options_listener(world, find_nothing))
     app.action(action_ids.OPEN_LINK)(ack_only)
     for decorator in (app.action, app.view, app.shortcut):
         decorator(re.compile(".*"))(listen(incident.stale_component))

@@ -1,6 +1,7 @@
 """Declaring with several services: named, proposed by the team's channel, or asked for."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -336,3 +337,29 @@ async def test_a_severity_at_the_end_is_preset(walk: Walk) -> None:
     await walk.submit("oncall")
 
     assert walk.card("inc-1-checkout-it-times-out-sev1")["Severity"] == "SEV-1"
+
+
+async def test_a_message_names_its_service(walk: Walk) -> None:
+    await walk.say("second", "search: no results since 03:00", "incidents")
+    ts = walk.slack.messages("incidents", "oncall")[-1]["ts"]
+    await walk.slack.shortcut("oncall", action_ids.DECLARE_FROM_MESSAGE, channel="incidents", ts=ts)
+    await walk.bot.drain()
+
+    assert walk.form().fields["service"].value == "Search"
+
+
+async def test_ticks_say_the_service(walk: Walk) -> None:
+    """As in a form that was opened when there was one service."""
+    await walk.say("oncall", "/incident declare search")
+    walk.slack.fail("views.update", error="internal_error", times=None)
+    view = walk.slack.views("oncall")[-1]["id"]
+    values: dict[str, dict[str, Any]] = {
+        "service": {action_ids.FORM_SERVICE: None},
+        "symptoms:0:search/empty": {action_ids.TICK_SYMPTOM: ["Results are empty"]},
+    }
+    await walk.slack.submit("oncall", view, values)
+    await walk.bot.drain()
+    await walk.slack.settled()
+
+    assert service(walk, "inc-1-search-no-results") == "search"
+    assert playbook(walk, "inc-1-search-no-results") == STEPS.format("No Results")
