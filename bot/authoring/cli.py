@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bot import config
 from bot.actions.registry import ACTIONS
 from bot.authoring import draft, files, lint, render, schema, services
 from bot.model import UserError
@@ -25,6 +26,10 @@ SERVICES = """\
 Reads RUNBOLT_CONFIG, KUBECONFIG and KUBERNETES_NAMESPACE, and connects to nothing. Secrets are left
 out: the configuration only names the variables and files that have them. Exits with 1 and the
 mistakes if there are any."""
+
+LINT = """\
+Exits with 1 if there are any. A file for several services is checked for each of them, with its
+values from the configuration. Without a configuration, what needs these is not checked."""
 
 Subparsers = Any  # argparse has no public name for the class
 
@@ -65,8 +70,15 @@ def _add_commands(commands: Subparsers) -> None:
     _add(commands, "schema", _schema, "print the JSON Schema of playbook files, for editors")
 
     summary = "list the mistakes in files or folders of playbooks, and in their SQL files"
-    lint_command = _add(commands, "lint", _lint, summary, "Exits with 1 if there are any.")
+    lint_command = _add(commands, "lint", _lint, summary, LINT)
     lint_command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    lint_command.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=os.environ.get("RUNBOLT_CONFIG") or None,
+        help="the team's configuration, or its folder; by default RUNBOLT_CONFIG, if it is set",
+    )
 
     render_command = _add(commands, "render", _render, "print a playbook as a Markdown document")
     render_command.add_argument("file", type=Path, metavar="FILE")
@@ -99,11 +111,14 @@ def _schema(_: Namespace) -> int:
 
 
 def _lint(arguments: Namespace) -> int:
-    mistakes = lint.lint(arguments.files, ACTIONS)
+    team_config = config.load(arguments.config) if arguments.config else None
+    mistakes, unchecked = lint.lint(arguments.files, ACTIONS, team_config)
     for mistake in mistakes:
         print(mistake)
     if not mistakes:
         print("No mistakes.")
+    for sentence in unchecked:
+        print(f"{sentence}; --config FILE checks them for each service.", file=sys.stderr)
     return 1 if mistakes else 0
 
 
@@ -126,7 +141,7 @@ def _import(arguments: Namespace) -> int:
     files.write(result, file)
     for line, problem in sorted(result.problems):
         print(f"{arguments.runbook}:{line}: {problem}", file=sys.stderr)
-    mistakes = lint.lint([file], ACTIONS)
+    mistakes, _ = lint.lint([file], ACTIONS)
     for mistake in mistakes:
         print(mistake, file=sys.stderr)
     print(f"Wrote {file} and {len(result.files)} SQL files beside it.")
