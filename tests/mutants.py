@@ -39,6 +39,51 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant(
+        "the only playbook is taken whatever the words say",
+        "bot/rules/fitting.py",
+        "return exact[0] if own and own == most else None",
+        "return exact[0]",
+        ("tests/test_fitting.py",),
+    ),
+    Mutant(
+        "what could be two services is guessed",
+        "bot/rules/service_names.py",
+        "    if len(whole) == 1 and not others:",
+        "    if whole:",
+        ("tests/test_declared_words.py",),
+    ),
+    Mutant(
+        "an incident of no service has somebody's playbook",
+        "bot/rules/fitting.py",
+        "return (own[0] if own else without_scenarios(service)), None",
+        "return (own or tuple(playbooks))[0], None",
+        (
+            "tests/test_fitting.py::test_an_unknown_service_has_no_playbook",
+            "tests/test_declare_services.py::test_what_is_not_sure_is_asked",
+        ),
+    ),
+    Mutant(
+        "the second to choose a service overrules the first",
+        "bot/flows/incidents.py",
+        "if incident.service != previous or incident.service == service.id:",
+        "if incident.service == service.id:",
+        ("tests/test_declare_services.py::test_the_first_service_chosen_stays",),
+    ),
+    Mutant(
+        "another service keeps the clocks of the first",
+        "bot/flows/incidents.py",
+        "if chosen.service != incident.service and incident.last_update_at is None:",
+        "if False:",
+        ("tests/test_declare_services.py::test_a_press_brings_all_of_the_service",),
+    ),
+    Mutant(
+        "two services that fail alike are one incident",
+        "bot/store/incidents.py",
+        "          AND status <> 'resolved' AND playbook ->> 'service' = %(service)s\n",
+        "          AND status <> 'resolved'\n",
+        ("tests/test_declare_services.py::test_two_services_fail_alike",),
+    ),
+    Mutant(
         "start ignores expiry",
         "bot/store/executions.py",
         " AND (expires_at IS NULL OR expires_at > %(now)s)",

@@ -74,6 +74,7 @@ from bot.model.reminder import (
     Reminder,
     ReminderKind,
 )
+from bot.model.service import ServiceName
 from bot.model.task import (
     Task,
     TaskKind,
@@ -139,6 +140,7 @@ __all__ = [
     "ScenarioRef",
     "SecondStep",
     "Series",
+    "ServiceName",
     "Severity",
     "SeverityLevel",
     "Shortage",

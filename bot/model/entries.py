@@ -21,6 +21,7 @@ class EntryKind(OpenEnum):
     """What a timeline entry says, in the past tense."""
 
     DECLARED = "declared"
+    SERVICE_CHOSEN = "service_chosen"
     SCENARIO_CHOSEN = "scenario_chosen"
     COMMAND_TAKEN = "command_taken"
     SEVERITY_CHANGED = "severity_changed"
@@ -70,18 +71,33 @@ class Detail(Model):
 
 
 class Declared(Detail):
-    """An incident began; `severity` as people write it."""
+    """An incident began; `severity` as people write it.
+
+    `team_channel` is the channel where it was declared, where that proposed the service.
+    `candidates` are the services that the words could mean, where nothing was sure.
+    """
 
     kind: ClassVar = EntryKind.DECLARED
     severity: str
     symptoms: tuple[str, ...] = ()
+    team_channel: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+class ServiceChosen(Detail):
+    """Somebody said which service it is; `scenario` is the playbook that its words decided on."""
+
+    kind: ClassVar = EntryKind.SERVICE_CHOSEN
+    service: str
+    scenario: str = ""
 
 
 class ScenarioChosen(Detail):
-    """A playbook was chosen."""
+    """A playbook was chosen; `service` is its service, where the incident was of another one."""
 
     kind: ClassVar = EntryKind.SCENARIO_CHOSEN
     scenario: str
+    service: str = ""
 
 
 class CommandTaken(Detail):
@@ -391,6 +407,7 @@ class Resolved(Detail):
 
 DETAILS: tuple[type[Detail], ...] = (
     Declared,
+    ServiceChosen,
     ScenarioChosen,
     CommandTaken,
     SeverityChanged,

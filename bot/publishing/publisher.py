@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bot import config, on_call, rules, slack, store, sweeps
-from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
+from bot.model import ChannelId, Incident, IncidentId, ScenarioRef, UserError, UserId
 from bot.publishers import Work
 from bot.publishing import recovery
 from bot.publishing.attempts import attempt
@@ -289,7 +289,8 @@ async def _read_snapshot(
             tasks=await store.tasks.of_incident(conn, incident.id, unreadable),
             to_confirm=await store.confirmations.of_incident(conn, incident.id, unreadable),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
-            scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
+            services=rules.service_names.served(world.config, world.playbooks),
+            scenarios=_fitting_scenarios(world, incident),
             responder_groups=world.directory.group_ids(service.responders.groups),
             known_groups=world.directory.known_groups,
             publish_error=publication.error,
@@ -300,6 +301,14 @@ async def _read_snapshot(
             sent_keys=sent_keys,
         )
         return without_orphans(snapshot)
+
+
+def _fitting_scenarios(world: World, incident: Incident) -> tuple[ScenarioRef, ...]:
+    """Those of the incident's service; of all services while nobody has said which it is."""
+    playbooks = world.playbooks
+    if incident.service:
+        playbooks = rules.fitting.of_service(playbooks, incident.service)
+    return rules.incidents.scenarios_for(playbooks, incident.severity)
 
 
 async def _responders(world: World, incident: Incident) -> frozenset[UserId]:

@@ -41,6 +41,11 @@ def informs_customers(incident: Incident) -> bool:
 def check_informs_customers(incident: Incident) -> None:
     """Raise UserError for an incident that is resolved or not severe enough for customers."""
     check_open(incident)
+    if not incident.service:
+        raise UserError(
+            f"Nobody has chosen the service of {incident.name}. Nothing was done; choose it in the "
+            "channel first."
+        )
     if not informs_customers(incident):
         informed = [severity.label for severity in customer_severities(incident.playbook)]
         raise UserError(

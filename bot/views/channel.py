@@ -14,7 +14,6 @@ from bot.model import (
     Incident,
     Risk,
     Scenario,
-    ScenarioRef,
     Step,
     TaskKind,
 )
@@ -23,6 +22,7 @@ from bot.views import (
     action_ids,
     blocks,
     card,
+    choosing,
     contacts,
     customers,
     execution,
@@ -42,6 +42,7 @@ APPROVERS_KEY = "approvers"
 
 # These entries are messages of the channel; the others only change a message that is there.
 POSTED = (
+    EntryKind.SERVICE_CHOSEN,
     EntryKind.SCENARIO_CHOSEN,
     EntryKind.COMMAND_TAKEN,
     EntryKind.SEVERITY_CHANGED,
@@ -156,7 +157,7 @@ def _bookmarks(snapshot: IncidentSnapshot) -> list[Bookmark]:
 def _playbook(snapshot: IncidentSnapshot) -> Message:
     scenario = snapshot.incident.scenario
     if scenario is None:
-        return _scenario_choice(snapshot)
+        return choosing.message(snapshot)
     parts = _steps(snapshot, scenario, roomy=True)
     if len(parts) > blocks.MAX_BLOCKS:
         parts = _steps(snapshot, scenario, roomy=False)
@@ -177,26 +178,6 @@ def _steps(snapshot: IncidentSnapshot, scenario: Scenario, *, roomy: bool) -> li
     if runbooks:
         parts.append(blocks.context(text.render("runbooks", runbooks=runbooks)))
     return parts
-
-
-def _scenario_choice(snapshot: IncidentSnapshot) -> Message:
-    incident = snapshot.incident
-    options = [
-        blocks.option(_scenario_title(snapshot, ref), ref.name) for ref in snapshot.scenarios
-    ]
-    fits = any(ref.scenario.severity is incident.severity for ref in snapshot.scenarios)
-    mrkdwn = text.render("choose_scenario", incident=incident, fits=fits)
-    parts = [blocks.section(mrkdwn)]
-    if options and incident.open:
-        menu = blocks.select(action_ids.CHOOSE_SCENARIO, "Choose", options[:100])
-        parts.append(blocks.actions("scenarios", menu))
-    return Message("playbook", mrkdwn, parts)
-
-
-def _scenario_title(snapshot: IncidentSnapshot, ref: ScenarioRef) -> str:
-    services = {other.playbook.service for other in snapshot.scenarios}
-    title = ref.scenario.title
-    return title if len(services) == 1 else f"{ref.playbook.service}: {title}"
 
 
 def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -> list[Block]:

@@ -12,6 +12,7 @@ from bot.model import (
     Incident,
     Reminder,
     ScenarioRef,
+    ServiceName,
     Step,
     Task,
     TaskKind,
@@ -28,9 +29,10 @@ NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState
 class IncidentSnapshot:
     """What the channel, the announcement and the files are made from.
 
-    `known_groups` are the ids of user groups by their names in the configuration, `scenarios` those
-    that fit the incident's severity, and `runbooks_base_url` the address that relative links belong
-    to. `sent_keys` are the keys of all that Slack shows already.
+    `known_groups` are the ids of user groups by their names in the configuration, `services` all
+    that there are, `scenarios` those of the incident's service (of all, where nobody said which)
+    that fit its severity, and `runbooks_base_url` the address that relative links belong to.
+    `sent_keys` are the keys of all that Slack shows already.
     `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
     `to_confirm` are approvals that count once they are confirmed outside Slack.
     `changed_since` is what other incidents changed of the last change's target after it.
@@ -49,6 +51,7 @@ class IncidentSnapshot:
     responder_groups: tuple[str, ...]
     known_groups: Mapping[str, str]
     publish_error: str | None
+    services: tuple[ServiceName, ...] = ()
     runbooks_base_url: str = ""
     temporary_changes: tuple[TemporaryChange, ...] = ()
     final_keys: frozenset[str] = frozenset()
