@@ -47,12 +47,18 @@ class Services:
         """Whether two places are one: the same cluster, namespace and database."""
         return self._resolved(one) == self._resolved(other)
 
+    def named(self, place: Place) -> Place:
+        """The place with its cluster's name, where the configuration names clusters at all."""
+        service = self._config.of(place.service)
+        return place.model_copy(update={"cluster": place.cluster or service.cluster})
+
     def _resolved(self, place: Place) -> tuple[str, str, DatabaseSource]:
+        """The API server, the namespace and the database."""
         service = self._service(place)
         return (
-            _listed(place, "cluster", service.all_clusters) or self._clusters.current(),
+            self._clusters.server(_listed(place, "cluster", service.all_clusters)),
             _listed(place, "namespace", service.all_namespaces),
-            _database(place, service),
+            _database(place, service)[1],
         )
 
     def _service(self, place: Place) -> ServiceConfig:
@@ -65,12 +71,22 @@ class Services:
 
     def _make(self, place: Place) -> ChangingSystems:
         service = self._service(place)
-        cluster, namespace, source = self._resolved(place)
-        shown = service.masking.show_variables
+        cluster = _listed(place, "cluster", service.all_clusters)
+        namespace = _listed(place, "namespace", service.all_namespaces)
+        name, source = _database(place, service)
+        label, shown = self._label(place.service, name), service.masking.show_variables
         return ChangingSystems(
             cluster=self._clusters.cluster(cluster, namespace, shown_variables=shown),
-            database=Database(self._secret(source.read)),
-            sessions=SessionTerminator(self._secret(source.admin)),
+            database=Database(
+                self._url(source.read),
+                variable=_origin(source.read, f"databases.{name}.read", place),
+                name=label,
+            ),
+            sessions=SessionTerminator(
+                self._url(source.admin),
+                variable=_origin(source.admin, f"databases.{name}.admin", place),
+                name=label,
+            ),
             tcp=TcpProber(),
             http=self._http,
             stripe=Stripe(self._secret(service.stripe), self._settings.stripe_api_url),
@@ -79,11 +95,24 @@ class Services:
             probe_pods=service.policy.probe_pods,
         )
 
+    def _url(self, source: str) -> str | Path | None:
+        """What a variable says, or the file, which is read at each connection."""
+        return Path(source) if "/" in source else self._settings.variable(source)
+
+    def _label(self, service: str, database: str) -> str:
+        """What people call a database; nothing where the bot knows of one alone."""
+        return f"{database} of {service}" if self._config.services else ""
+
     def _secret(self, source: str) -> str | None:
         """What a variable or a file says; None for none."""
-        if "/" in source:
+        if "/" not in source:
+            return self._settings.variable(source)
+        try:
             return Path(source).read_text(encoding="utf-8").strip()
-        return self._settings.variable(source)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{source}, which RUNBOLT_CONFIG names, cannot be read: {error}. Nothing was done."
+            ) from error
 
 
 def _listed(place: Place, kind: str, names: tuple[str, ...]) -> str:
@@ -94,12 +123,18 @@ def _listed(place: Place, kind: str, names: tuple[str, ...]) -> str:
     return name
 
 
-def _database(place: Place, service: ServiceConfig) -> DatabaseSource:
+def _database(place: Place, service: ServiceConfig) -> tuple[str, DatabaseSource]:
+    """The name of the place's database, and where its URLs stand."""
     if not place.database:
-        return next(iter(service.databases.values()), DatabaseSource())
+        return next(iter(service.databases.items()), ("main", DatabaseSource()))
     if place.database not in service.databases:
         raise UserError(_not_listed(place.service, "database", place.database))
-    return service.databases[place.database]
+    return place.database, service.databases[place.database]
+
+
+def _origin(source: str, key: str, place: Place) -> str:
+    """Where people look for a URL: the variable or the file, or else the key that names none."""
+    return source or f"{key} of {place.service} in RUNBOLT_CONFIG"
 
 
 def _not_listed(service: str, kind: str, name: str) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from sandbox.accounts import BOT, PERSON, grant_rights
 from sandbox.checkout import Checkout
 from sandbox.cluster import Cluster, write_kubeconfig
 from sandbox.configuration import write_configuration
 from sandbox.pagerduty import PagerDuty, Shift
-from sandbox.payments import PaymentService, start_payments
+from sandbox.payments import PaymentDatabase, PaymentService, start_payments
 from sandbox.postgres import Postgres
 from sandbox.proxy import Proxy
 from sandbox.redis import Child, Redis, ServerError, free_port
@@ -26,6 +27,8 @@ from sandbox.stripe import Stripe
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 START_TIMEOUT = 30.0
+# The shop has a name of its own for the Service of another namespace.
+PAYMENT_ADDRESSES = (("payment-service", 3006), ("payment-service.payments", 3006))
 SHIFTS = (
     Shift("Maya Okafor", service="Order Service"),
     Shift("Nadia Haddad", schedule="PSCHED2", policy="PPOLIC2", service="Payment Service"),
@@ -34,10 +37,11 @@ SHIFTS = (
 
 @dataclass(frozen=True)
 class RunningSandbox:
-    """The running systems, and the environment that the bot was given."""
+    """The running systems, a person's kubeconfig, and the environment that the bot was given."""
 
     slack: Slack
     systems: ShopSystems
+    kubeconfig: Path
     environment: Mapping[str, str]
     bot: Child
 
@@ -63,9 +67,9 @@ async def start_sandbox(
         stripe, pagerduty = Stripe(live=True), PagerDuty(shifts=list(SHIFTS))
         health = await stack.enter_async_context(PaymentService())
         payments = await stack.enter_async_context(
-            start_payments(postgres, cluster, abroad, health)
+            start_payments(PaymentDatabase(postgres), cluster, abroad, health)
         )
-        proxy = Proxy({("payment-service", 3006): health.url})
+        proxy = Proxy(dict.fromkeys(PAYMENT_ADDRESSES, health.url))
         for service in (stripe, pagerduty, proxy):
             await stack.enter_async_context(service)
         checkout = await stack.enter_async_context(Checkout(shop, stripe, cluster.accepts_orders))
@@ -75,7 +79,8 @@ async def start_sandbox(
         environment |= _other_systems(stripe, pagerduty, proxy)
         environment["RUNBOLT_CONFIG"] = str(write_configuration(folder, playbooks))
         bot = await stack.enter_async_context(run_bot(folder, slack, environment))
-        yield RunningSandbox(slack, systems, environment, bot)
+        kubeconfig = write_kubeconfig(folder / "kubeconfig", clusters(systems), PERSON)
+        yield RunningSandbox(slack, systems, kubeconfig, environment, bot)
 
 
 async def _environment(slack: Slack, redis: Redis, postgres: Postgres) -> dict[str, str]:
@@ -92,17 +97,25 @@ async def _environment(slack: Slack, redis: Redis, postgres: Postgres) -> dict[s
 
 
 def _services(folder: Path, systems: ShopSystems) -> dict[str, str]:
-    """The secrets of both services, by the names that the teams' files give them."""
+    """Both clusters, and the secrets of both services by the names that the teams' files give."""
     assert systems.payments is not None
     orders, payments = systems.shop, systems.payments
-    clusters = (systems.cluster, payments.abroad)
+    grant_rights(systems.cluster, payments.cluster)
+    grant_rights(payments.abroad)
+    kubeconfig = write_kubeconfig(folder / "runbolt.kubeconfig", clusters(systems), BOT)
     return {
-        "KUBECONFIG": str(write_kubeconfig(folder / "kubeconfig", clusters)),
+        "KUBECONFIG": str(kubeconfig),
         "ORDERS_DATABASE_URL": orders.ro_dsn,
         "ORDERS_DATABASE_ADMIN_URL": orders.ops_dsn,
         "PAYMENTS_DATABASE_URL": payments.database.ro_dsn,
         "PAYMENTS_DATABASE_ADMIN_URL": payments.database.ops_dsn,
     }
+
+
+def clusters(systems: ShopSystems) -> tuple[Cluster, ...]:
+    """Both clusters, each as seen from the namespace that people look at first."""
+    assert systems.payments is not None
+    return systems.cluster, systems.payments.abroad
 
 
 def _other_systems(stripe: Stripe, pagerduty: PagerDuty, proxy: Proxy) -> dict[str, str]:
@@ -127,6 +140,7 @@ async def run_bot(
     try:
         await _ready(child, url)
         slack.request_url = f"{url}/slack/events"
+        slack.options_url = f"{url}/slack/events"
         yield child
     finally:
         await child.stop()

@@ -112,7 +112,10 @@ async def test_no_pods_is_not_well(systems: ChangingSystems, kube: Cluster) -> N
     await kube.scenario("no-pods")
     for read in (list_pods(), tail_logs()):
         reading = await read.read(systems.for_reading())
-        assert (reading.ok, reading.text) == (False, "No pods match app=order-service.")
+        assert (reading.ok, reading.text) == (
+            False,
+            "No pods match app=order-service in namespace tickettoken of cluster sandbox.",
+        )
 
 
 def test_ages_read_like_kubectl() -> None:
@@ -419,7 +422,7 @@ async def test_services_by_their_namespace(
     read = CheckDependencies(selector=SELECTOR, checks=(f"redis:{kube.port}",), timeout=2)
 
     assert (await read.read(systems.for_reading())).ok
-    assert asked == ["redis", f"redis.{DEFAULT_NAMESPACE}"]
+    assert asked == [f"redis.{DEFAULT_NAMESPACE}"]
 
 
 async def test_reads_write_nothing(systems: ChangingSystems, kube: Cluster) -> None:

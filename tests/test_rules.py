@@ -93,6 +93,7 @@ def request(**changes: object) -> Execution:
         "evidence": {},
         "holds_target": False,
         "edited": False,
+        "called": (),
         "expires_at": NOW + timedelta(minutes=10),
     }
     return Execution.model_validate(values | changes)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from bot.config.clocks import MINUTE, TimeLimit
+from bot.config.night import SecondSteps, WhenAlone
 from bot.config.people import Right
 from bot.model import BlastRadius, Model, Risk
 
@@ -90,3 +91,5 @@ class Policy(Model):
     guests: GuestRights = GuestRights()
     anyone_may: tuple[Right, ...] = ()
     probe_pods: Annotated[str, Field(max_length=253)] = ""
+    when_alone: WhenAlone = WhenAlone()
+    second_step: SecondSteps = SecondSteps()

@@ -86,7 +86,10 @@ class Incident(NewIncident):
 
     @property
     def services(self) -> tuple[str, ...]:
-        """All services that it is of, the first one before those that were taken in."""
+        """All services that it is of, the first one before those that were taken in.
+
+        The first one is empty while nobody has said which it is.
+        """
         return tuple(attached.service for attached in self.playbooks)
 
     @property
@@ -104,9 +107,9 @@ class Incident(NewIncident):
         )
         return (own, *further)
 
-    def playbook_of(self, service: str) -> AttachedPlaybook | None:
-        """The playbook of one of its services; None for another service."""
-        return next((each for each in self.playbooks if each.service == service), None)
+    def further_playbook_of(self, service: str) -> AttachedPlaybook | None:
+        """The playbook of a service that it took in; None for another service."""
+        return next((each for each in self.playbooks[1:] if each.service == service), None)
 
     def playbook_of_step(self, step_id: str) -> AttachedPlaybook:
         """The playbook that a step belongs to, by the step's id; the first one for an unknown."""

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
-from bot import config, rules, slack, store, sweeps
+from bot import config, on_call, rules, slack, store, sweeps
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
 from bot.publishers import Work
 from bot.publishing import recovery
@@ -289,8 +289,10 @@ async def _read_snapshot(
             updates=await store.updates.of_incident(conn, incident.id, unreadable),
             reminders=await store.reminders.of_incident(conn, incident.id, unreadable),
             tasks=await store.tasks.of_incident(conn, incident.id, unreadable),
+            to_confirm=await store.confirmations.of_incident(conn, incident.id, unreadable),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
-            scenarios=rules.services.choices(world.playbooks, incident),
+            services=rules.service_names.served(world.config, world.playbooks),
+            scenarios=rules.fitting.to_choose(world.playbooks, incident),
             responder_groups={
                 service: world.directory.group_ids(world.config.of(service).responders.groups)
                 for service in incident.services
@@ -300,9 +302,8 @@ async def _read_snapshot(
             runbooks_base_urls={
                 service: world.config.of(service).runbooks for service in incident.services
             },
-            places={
-                place: rules.places.with_names(world.config.of(place.service), place)
-                for place in {execution.place for execution in executions}
+            own_clusters={
+                service: world.config.of(service).cluster for service in incident.services
             },
             final_keys=final,
             set_aside=set_aside,
@@ -315,15 +316,17 @@ async def _read_snapshot(
 async def _responders(world: World, incident: Incident) -> dict[str, frozenset[UserId]]:
     """Whom to invite, by service."""
     services = incident.services if incident.open else ()
-    selectors = [world.config.of(service).responders for service in services]
-    found = await asyncio.gather(*(_members(world, each) for each in selectors))
+    configs = [world.config.of(service) for service in services]
+    found = await asyncio.gather(*(_members(world, each, each.responders) for each in configs))
     return {service: users for service, users in zip(services, found, strict=True) if users}
 
 
-async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
+async def _members(
+    world: World, service: config.ServiceConfig, people: config.MemberSelector
+) -> frozenset[UserId]:
     """Whom to invite; raises SlackError, and then the bot tries again."""
     try:
-        return (await world.directory.cached_membership(people)).everybody
+        return (await on_call.cached_membership(world, service, people)).everybody
     except slack.client.SlackError:
         raise
     except UserError as error:
@@ -370,7 +373,8 @@ async def _invite_approvers_of(
     sending: asyncio.Task[None],
     service: str,
 ) -> None:
-    approvers = asyncio.create_task(_members(world, world.config.of(service).approvers))
+    team = world.config.of(service)
+    approvers = asyncio.create_task(_members(world, team, team.approvers))
     if await _are_known(sender, sending, approvers):
         key = channel.approvers_key(snapshot.incident, service)
         inviting = _invite_found(sender, key, approvers)

@@ -1,10 +1,10 @@
 """Decisions about people: who may act, approve, deny and extend."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator
 from datetime import datetime
 
 from bot import durations
-from bot.config import GuestRights, MemberSelector, Right, ServiceConfig
+from bot.config import GuestRights
 from bot.model import (
     LONGEST_TEMPORARY,
     Execution,
@@ -18,9 +18,9 @@ from bot.model import (
     UserError,
     UserId,
 )
+from bot.model.text import listed
 from bot.rules.changes import EXTENSION
 from bot.rules.incidents import check_open
-from bot.rules.services import join
 
 CUSTOMER_MESSAGE = "customer-message"  # the action that tells customers
 MAX_APPROVERS = 5  # people that a sentence names; of more, any is asked
@@ -43,6 +43,11 @@ def informs_customers(incident: Incident) -> bool:
 def check_informs_customers(incident: Incident) -> None:
     """Raise UserError for an incident that is resolved or not severe enough for customers."""
     check_open(incident)
+    if not incident.service:
+        raise UserError(
+            f"Nobody has chosen the service of {incident.name}. Nothing was done; choose it in the "
+            "channel first."
+        )
     if not informs_customers(incident):
         informed = [severity.label for severity in customer_severities(incident.playbook)]
         raise UserError(
@@ -95,17 +100,6 @@ def _is_guest(person: Person) -> bool:
     return (person.guest or person.external) and not (person.bot or person.deactivated)
 
 
-def team_of(configs: Sequence[ServiceConfig], right: Right) -> MemberSelector | None:
-    """The responders and approvers of an incident's services, who alone have a right.
-
-    None where every full member has it: where each of the services lets anyone. So nobody gets it
-    by taking in a service that does.
-    """
-    if all(config.lets_anyone(right) for config in configs):
-        return None
-    return MemberSelector.union(config.team for config in configs)
-
-
 def check_may_take_over(
     incident: Incident, commander: UserId, person: Person, team: Container[UserId]
 ) -> None:
@@ -117,9 +111,13 @@ def check_may_take_over(
     if person.id not in team:
         raise UserError(
             f"<@{commander}> is in command of {incident.name}, and only responders and approvers "
-            f"of {join(incident.services, 'or')} can change that. Nothing was changed; ask "
+            f"of {_services(incident)} can change that. Nothing was changed; ask "
             f"<@{commander}>, or one of them."
         )
+
+
+def _services(incident: Incident) -> str:
+    return listed([each for each in incident.services if each], "or") or "its service"
 
 
 def command_conflict(incident: Incident) -> UserError:
@@ -145,8 +143,8 @@ def check_may_resolve(
     if person.id in team or person.id == incident.declared_by or is_appointed:
         return
     raise UserError(
-        f"You are neither a responder nor an approver of {join(incident.services, 'or')}, so you "
-        f"cannot resolve {incident.name}. Nothing was done; ask one of them."
+        f"You are neither a responder nor an approver of {_services(incident)}, so you cannot "
+        f"resolve {incident.name}. Nothing was done; ask one of them."
     )
 
 
@@ -160,20 +158,38 @@ def check_may_approve(
         raise UserError("This request has expired. Nothing was approved; request it again.")
     _check_not_requester(execution, person)
     check_may_act(person)
-    if person.id not in approvers:
-        raise _not_an_approver(execution, approvers, "approved")
+    _check_is_approver(execution, person, approvers, "approved")
     if any(approval.by == person.id for approval in execution.approvals):
         raise UserError("You have already approved this. It needs another person's approval.")
 
 
-def _not_an_approver(execution: Execution, approvers: Membership, done: str) -> UserError:
-    """The error for somebody whose word does not count: whose does, and who these are."""
-    people = [f"<@{user_id}>" for user_id in sorted(approvers.everybody - {*execution.requesters})]
-    named = f": {join(people, 'or')}" if 0 < len(people) <= MAX_APPROVERS else ""
-    return UserError(
-        f"You are not an approver of {execution.place.service}. Nothing was {done}; ask one of its "
-        f"approvers{named}."
+def _check_is_approver(
+    execution: Execution, person: Person, approvers: Membership, done: str
+) -> None:
+    """Raise UserError for somebody who is none: whose approver they are not, and who these are.
+
+    And what is not known of them.
+    """
+    if person.id in approvers:
+        return
+    service = execution.place.service
+    people = [f"<@{user}>" for user in sorted(approvers.everybody - set(execution.requesters))]
+    named = f": {listed(people, 'or')}" if 0 < len(people) <= MAX_APPROVERS else ""
+    doubts = "".join(f" {sentence}" for sentence in _doubts(approvers))
+    raise UserError(
+        f"You are not an approver{f' of {service}' if service else ''}. Nothing was {done}; ask "
+        f"one of the approvers{named}.{doubts}"
     )
+
+
+def _doubts(approvers: Membership) -> Iterator[str]:
+    """Why somebody on call may not be known as such."""
+    yield from approvers.unanswered
+    if approvers.unmatched:
+        yield (
+            f"Slack knows nobody by the e-mail address of {', '.join(approvers.unmatched)}, who "
+            "is on call: add it under people in RUNBOLT_CONFIG."
+        )
 
 
 def _check_not_requester(execution: Execution, person: Person) -> None:
@@ -200,8 +216,8 @@ def check_may_deny(
     if execution.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         raise UserError(f"{_why_not_pending(execution)} Nothing was {done}.")
     check_may_act(person)
-    if person.id != execution.requested_by and person.id not in approvers:
-        raise _not_an_approver(execution, approvers, done)
+    if person.id != execution.requested_by:
+        _check_is_approver(execution, person, approvers, done)
 
 
 def check_may_withdraw(execution: Execution, user_id: UserId) -> None:
@@ -241,8 +257,7 @@ def check_may_extend(
             "You requested this yourself, so you cannot extend it. Another approver has to."
         )
     check_may_act(person)
-    if person.id not in approvers:
-        raise _not_an_approver(execution, approvers, "extended")
+    _check_is_approver(execution, person, approvers, "extended")
     if change.ends_at + EXTENSION > change.started_at + LONGEST_TEMPORARY:
         longest = durations.describe(LONGEST_TEMPORARY)
         raise UserError(

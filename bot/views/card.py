@@ -14,7 +14,7 @@ from bot.model import (
     Status,
 )
 from bot.model.entries import StatusChanged
-from bot.views import action_ids, blocks, customers, temporary_changes, text
+from bot.views import action_ids, blocks, choosing, customers, temporary_changes, text
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import Message
 from bot.views.snapshot import IncidentSnapshot
@@ -41,6 +41,7 @@ def message(snapshot: IncidentSnapshot) -> Message:
     parts = [
         blocks.header(heading(incident)),
         *_impact(snapshot),
+        *choosing.proposed_service(snapshot),
         *temporary_changes.lines(snapshot),
         blocks.fields(*_fields(snapshot).split("\n---\n")),
         *_latest(snapshot),

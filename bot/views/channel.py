@@ -1,7 +1,7 @@
 """What Slack shows of an incident: its channel, and its message among the announcements."""
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from operator import attrgetter, itemgetter
 
@@ -15,7 +15,6 @@ from bot.model import (
     Incident,
     Risk,
     Scenario,
-    ScenarioRef,
     Step,
     TaskKind,
 )
@@ -24,6 +23,7 @@ from bot.views import (
     action_ids,
     blocks,
     card,
+    choosing,
     contacts,
     customers,
     execution,
@@ -43,6 +43,7 @@ RESPONDERS_KEY, APPROVERS_KEY = "responders", "approvers"
 
 # These entries are messages of the channel; the others only change a message that is there.
 POSTED = (
+    EntryKind.SERVICE_CHOSEN,
     EntryKind.SCENARIO_CHOSEN,
     EntryKind.SERVICE_ADDED,
     EntryKind.COMMAND_TAKEN,
@@ -71,6 +72,7 @@ def render_channel(snapshot: IncidentSnapshot) -> Iterator[SlackItem]:
     messages = heapq.merge(_posted_entries(snapshot), _dated_messages(snapshot), key=itemgetter(0))
     for _, message in messages:
         yield message
+    yield from _invite_called(snapshot)
     if not snapshot.incident.open:
         yield from _closing_items(snapshot)
 
@@ -135,6 +137,14 @@ def invite_approvers(key: str, users: Iterable[str]) -> list[SlackItem]:
     return [Invitation(key, tuple(sorted(users)))] if users else []
 
 
+def _invite_called(snapshot: IncidentSnapshot) -> Iterator[Invitation]:
+    """Invite the people of the next level, who were called because nobody else is on call."""
+    for waiting in snapshot.awaiting_approval:
+        called = waiting.available.called if waiting.available else ()
+        if called:
+            yield Invitation(f"called:{waiting.id}", tuple(sorted(each.user for each in called)))
+
+
 def _changes(snapshot: IncidentSnapshot) -> list[Execution]:
     changing = (Risk.CHANGE, Risk.DESTRUCTIVE)
     return [change for change in snapshot.executions if change.risk in changing]
@@ -175,7 +185,7 @@ def _links(snapshot: IncidentSnapshot, attached: AttachedPlaybook) -> list[tuple
 def _playbook(snapshot: IncidentSnapshot, attached: AttachedPlaybook) -> Message:
     scenario = attached.scenario
     if scenario is None:
-        return _scenario_choice(snapshot, attached)
+        return choosing.message(snapshot, attached)
     title = _playbook_title(snapshot, attached, scenario)
     parts = _steps(snapshot, attached, scenario, title, roomy=True)
     if len(parts) > blocks.MAX_BLOCKS:
@@ -215,25 +225,6 @@ def _steps(
     if runbooks:
         parts.append(blocks.context(text.render("runbooks", runbooks=runbooks)))
     return parts
-
-
-def _scenario_choice(snapshot: IncidentSnapshot, attached: AttachedPlaybook) -> Message:
-    incident, refs = snapshot.incident, snapshot.scenarios[attached.service]
-    options = [blocks.option(_scenario_title(refs, ref), ref.name) for ref in refs]
-    fits = any(ref.scenario.severity is incident.severity for ref in refs)
-    service = attached.playbook.title if incident.has_several_services else ""
-    mrkdwn = text.render("choose_scenario", incident=incident, fits=fits, service=service)
-    parts = [blocks.section(mrkdwn)]
-    if options and incident.open:
-        menu = blocks.select(action_ids.CHOOSE_SCENARIO, "Choose", options[:100])
-        parts.append(blocks.actions("scenarios", menu))
-    return Message(slack_items.playbook_key(attached), mrkdwn, parts)
-
-
-def _scenario_title(refs: Sequence[ScenarioRef], ref: ScenarioRef) -> str:
-    services = {other.playbook.service for other in refs}
-    title = ref.scenario.title
-    return title if len(services) == 1 else f"{ref.playbook.service}: {title}"
 
 
 def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -> list[Block]:
@@ -332,7 +323,7 @@ def _closing_items(snapshot: IncidentSnapshot) -> list[SlackItem]:
             "timeline",
             f"{incident.name.lower()}-timeline.md",
             thread="summary",
-            text=timeline.markdown(incident, snapshot.entries),
+            text=timeline.markdown(incident, snapshot.entries, snapshot.own_clusters),
         ),
     ]
 

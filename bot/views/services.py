@@ -2,28 +2,21 @@
 
 from collections.abc import Sequence
 
-from bot.model import Incident
-from bot.model.text import truncate
-from bot.rules.services import MAX_NAMED, ServiceName
-from bot.views import action_ids, blocks, text
+from bot.model import Incident, ServiceName
+from bot.views import action_ids, blocks, choosing, text
 from bot.views.blocks import Block
 
-MAX_OPTIONS = 100
+MAX_NAMED = 20  # services that a sentence lists
 
 
 def page(incident: Incident, addable: Sequence[ServiceName]) -> list[Block]:
     """What `/incident service` shows one person, with a menu while the incident is open."""
+    more = len(addable[MAX_NAMED:])
     mrkdwn = text.render(
-        "services",
-        incident=incident,
-        addable=addable[:MAX_NAMED],
-        more=len(addable[MAX_NAMED:]),
+        "incident_services", incident=incident, addable=addable[:MAX_NAMED], more=more
     )
     parts = blocks.sections(mrkdwn)
-    if incident.open and 0 < len(addable) <= MAX_OPTIONS:
-        options = [
-            blocks.option(truncate(f"{name.title} ({name.id})", 75), name.id) for name in addable
-        ]
-        menu = blocks.select(action_ids.ADD_SERVICE, "Add a service", options)
+    if incident.open and addable:
+        menu = choosing.service_menu(action_ids.ADD_SERVICE, addable)
         parts.append(blocks.actions("services", menu))
     return parts

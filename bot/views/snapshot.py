@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.model import (
+    Confirmation,
     Entry,
     Execution,
     ExecutionId,
     ExecutionState,
     Incident,
-    Place,
     Reminder,
     ScenarioRef,
+    ServiceName,
     Step,
     Task,
     TaskKind,
@@ -28,11 +29,13 @@ NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState
 class IncidentSnapshot:
     """What the channel, the announcement and the files are made from.
 
-    `known_groups` are the ids of user groups by their names in the configuration. By service:
-    `scenarios` to choose from, `responder_groups`, and `runbooks_base_urls`, the addresses that
-    relative links belong to. The `places` of executions have the names of clusters and namespaces,
-    where a service has several. `sent_keys` are the keys of all that Slack shows already.
+    `known_groups` are the ids of user groups by their names in the configuration, and `services`
+    all that there are. By service of the incident: `scenarios` that fit its severity (under its own
+    those of all, while nobody said which it is), `responder_groups`, `runbooks_base_urls`, the
+    addresses that relative links belong to, and `own_clusters`, the clusters in which its steps act
+    unless they name another. `sent_keys` are the keys of all that Slack shows already.
     `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
+    `to_confirm` are approvals that count once they are confirmed outside Slack.
     `changed_since` is what other incidents changed of the last change's target after it.
     `final_keys` has the keys of the messages that never change again: these are not read and not
     sent again. Among the `entries` of an open incident, notes with such a message are missing.
@@ -50,13 +53,15 @@ class IncidentSnapshot:
     known_groups: Mapping[str, str]
     publish_error: str | None
     runbooks_base_urls: Mapping[str, str]
-    places: Mapping[Place, Place]
+    own_clusters: Mapping[str, str]
+    services: tuple[ServiceName, ...] = ()
     temporary_changes: tuple[TemporaryChange, ...] = ()
     final_keys: frozenset[str] = frozenset()
     set_aside: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     sent_keys: frozenset[str] = frozenset()
     changed_since: tuple[Execution, ...] = ()
+    to_confirm: tuple[Confirmation, ...] = ()
 
     @property
     def ticked_symptoms(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ DEPENDENCIES = {
     ("payments", "payment-service", 3006),
     ("payments", "payments-postgres", 5432),
 }
+DOMAINS = ("", "svc", "svc.cluster.local")
 PROGRAMS = {"nc", "sh", "env", "cat", "echo", "hostname", "psql", "true", "false", "sleep"}
 
 
@@ -29,21 +30,26 @@ class Network:
 
     def set(self, namespace: str, host: str, port: int, answer: Answer) -> None:
         """Set how a port answers from now on, named as a pod of the namespace does."""
-        self._answers[*_location(namespace, host), port] = answer
+        self._answers[*location(namespace, host), port] = answer
 
     def answer(self, namespace: str, host: str, port: int) -> Answer:
         """How a port answers; a known host refuses its other ports."""
-        location = _location(namespace, host)
-        if (*location, port) in self._answers:
-            return self._answers[*location, port]
-        is_known = any(known[:2] == location for known in self._answers)
+        place = location(namespace, host)
+        if (*place, port) in self._answers:
+            return self._answers[*place, port]
+        is_known = any(known[:2] == place for known in self._answers)
         return "refused" if is_known else "unknown"
 
 
-def _location(namespace: str, host: str) -> tuple[str, str]:
-    """The namespace and the name of a Service, from any of its names in the cluster's DNS."""
-    host = host.removesuffix(".").removesuffix(".svc.cluster.local").removesuffix(".svc")
-    name, _, other = host.partition(".")
+def location(namespace: str, host: str) -> tuple[str, str]:
+    """The namespace and the name of a Service, from any of its names in the cluster's DNS.
+
+    They are read by a pod of `namespace`. A host that is none has no namespace.
+    """
+    name, _, rest = host.removesuffix(".").partition(".")
+    other, _, domain = rest.partition(".")
+    if domain not in DOMAINS:
+        return "", host
     return other or namespace, name
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.cluster.clock import stamp_before
 from sandbox.cluster.defaults import apply_defaults
-from sandbox.cluster.deployments import replicaset_of
+from sandbox.cluster.deployments import replicaset_of, template_hash
 from sandbox.cluster.deploymentstatus import COMPLETE
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.managed_fields import Writer
@@ -174,7 +174,8 @@ def add_stateful_set(state: State, namespace: str, name: str, image: str, port: 
     stateful_set: Obj = {"metadata": meta, "spec": spec, "status": {}}
     apply_defaults(STATEFULSETS.kind, stateful_set)
     created = state.store.create(STATEFULSETS, stateful_set)
-    _add_running(state, stateful_pod(created, f"{name}-0"), 0, 91 * 24)
+    digest = template_hash(created["spec"]["template"])
+    _add_running(state, stateful_pod(created, f"{name}-0", digest), 0, 91 * 24)
     add_service(state, namespace, name, port)
 
 

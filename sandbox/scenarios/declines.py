@@ -1,4 +1,4 @@
-"""Payments are declined: a release of payment-service sends amounts without their currency."""
+"""Cards are declined: a release of payment-service sends amounts without their currency."""
 
 import asyncio
 from typing import ClassVar
@@ -6,10 +6,12 @@ from typing import ClassVar
 from psycopg import AsyncConnection
 
 from sandbox.cluster.cluster import PAYMENT_SERVICE
+from sandbox.cluster.loglines import Trouble
 from sandbox.payments.systems import GOOD_TAG
 from sandbox.payments.traffic import DECLINED_TAG
 from sandbox.scenarios.scenario import PaymentScenario
 
+BEGAN_MINUTES_AGO = 3
 # Payments that were made since it began, and how far apart.
 DECLINED, SECONDS_APART = 40, 2.0
 
@@ -18,12 +20,12 @@ class Declines(PaymentScenario):
     """The provider declines what new pods send, until the release is rolled back."""
 
     name: ClassVar = "payments-declined"
-    title: ClassVar = "Payments declined"
+    title: ClassVar = "Cards declined"
     description: ClassVar = (
         "Release v1.19.0 of payment-service sends no currency: what its pods send is declined. "
         "eu-west still runs v1.18.0."
     )
-    next_command: ClassVar = "/incident declare sev1 payment-service: cards are declined"
+    next_command: ClassVar = "/incident declare sev2 Payments: cards are declined"
 
     @property
     def is_active(self) -> bool:
@@ -32,9 +34,9 @@ class Declines(PaymentScenario):
     async def begin(self) -> None:
         self.payments.cluster.deploy(DECLINED_TAG, PAYMENT_SERVICE)
         await self.settle()
-        await self._pay_before()
+        self._set_trouble("declined")
         self.systems.checkout.declined = True
-        self.systems.cluster.set_trouble("declined", minutes=3)
+        await self._pay_before()
         self.tasks = [asyncio.create_task(self._until_rolled_back())]
 
     async def _pay_before(self) -> None:
@@ -53,7 +55,12 @@ class Declines(PaymentScenario):
 
     def _recover(self) -> None:
         self.systems.checkout.declined = False
-        self.systems.cluster.set_trouble(None)
+        self._set_trouble(None)
+
+    def _set_trouble(self, trouble: Trouble | None) -> None:
+        """Let both services log it."""
+        self.systems.cluster.set_trouble(trouble, minutes=BEGAN_MINUTES_AGO)
+        self.payments.set_log(trouble, minutes=BEGAN_MINUTES_AGO)
 
     async def end(self) -> None:
         if self.is_active:

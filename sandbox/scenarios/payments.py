@@ -16,7 +16,7 @@ class PaymentFailures(Scenario):
     description: ClassVar = (
         "payment-service answers 503: webhooks fail, and paid orders stay PENDING."
     )
-    next_command: ClassVar = "/incident declare sev2 Payments are failing"
+    next_command: ClassVar = "/incident declare sev2 Orders: payments are failing"
 
     def __init__(self, systems: ShopSystems) -> None:
         super().__init__(systems)

@@ -1,5 +1,6 @@
 """The card provider is slow: payment-service has too few workers to wait for it."""
 
+import asyncio
 from typing import ClassVar
 
 from psycopg import AsyncConnection
@@ -20,10 +21,10 @@ class SlowProvider(PaymentScenario):
     name: ClassVar = "provider-slow"
     title: ClassVar = "Card provider slow"
     description: ClassVar = (
-        "The provider answers after 5 seconds, workers of payment-service wait, and payments stay "
-        "PENDING. More pods help."
+        "The provider answers us-east after 5 seconds, the workers of payment-service wait, and "
+        "payments stay PENDING. More pods help."
     )
-    next_command: ClassVar = "/incident declare sev2 payment-service: payments hang"
+    next_command: ClassVar = "/incident declare sev2 Payments: the provider is slow"
 
     def __init__(self, systems: ShopSystems) -> None:
         super().__init__(systems)
@@ -42,14 +43,27 @@ class SlowProvider(PaymentScenario):
         self.payments.set_slow(True)
         self.payments.cluster.set_load(LOAD, PAYMENT_SERVICE)
         await self.payments.service.set_health(Health.DEGRADED)
+        self.tasks = [asyncio.create_task(self._watch_pods())]
         database = self.payments.database
         async with await AsyncConnection.connect(database.service_dsn) as conn:
             for number in range(WAITING):
                 await self.payments.traffic.pay(conn, ago=number * SECONDS_APART)
 
+    async def _watch_pods(self) -> None:
+        """Let the pods log it for as long as they are too few."""
+        payments, shown = self.payments, True
+        with payments.cluster.state.store.change_signal() as changed:
+            while True:
+                await changed.wait()
+                changed.clear()
+                if shown is not payments.traffic.is_stuck:
+                    shown = payments.traffic.is_stuck
+                    payments.set_log("provider" if shown else None)
+
     async def mend(self) -> None:
         """Make the provider fast; what waited is authorised."""
         self._begun = False
+        await self.close()
         self.payments.set_slow(False)
         self.payments.cluster.set_load(None, PAYMENT_SERVICE)
         await self.payments.service.set_health(Health.HEALTHY)

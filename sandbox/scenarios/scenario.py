@@ -56,7 +56,7 @@ class Scenario(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    service: ClassVar[str] = "Order Service"
+    service: ClassVar[str] = "Orders"
     description: ClassVar[str]
     next_command: ClassVar[str]
 
@@ -98,7 +98,7 @@ class Scenario(ABC):
 class PaymentScenario(Scenario):
     """One of payment-service, where another team has that."""
 
-    service: ClassVar = "Payment Service"
+    service: ClassVar = "Payments"
 
     @property
     def payments(self) -> PaymentSystems:
