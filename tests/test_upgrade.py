@@ -140,10 +140,11 @@ class TestSeveralServices:
             await after.say("oncall", "/incident service add payment-service", channel)
             await after.press_step("oncall", "payment-service/pods", channel)
             await after.press_step("oncall", "pods", channel)
+            timeline = await after.timeline(channel)
 
         for step in ("pods", "payment-service/pods"):
             assert after.step(channel, step).verdict.endswith(" ready")
-        assert [line for line in await after.timeline(channel) if " ran Pods" in line] == [
+        assert [line for line in timeline if " ran Pods" in line] == [
             "@oncall [order-service] ran Pods: 3 of 3 ready",
             "@oncall [payment-service] ran Pods: 2 of 2 ready",
             "@oncall [order-service] ran Pods: 3 of 3 ready",
