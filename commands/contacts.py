@@ -30,8 +30,8 @@ async def _playbooks(world: World, interaction: Interaction) -> tuple[Playbook, 
         named = rules.service_names.one(interaction.text, services)
         return rules.fitting.of_service(world.playbooks, named.id)
     incident = await flows.incidents.find(world, interaction.channel_id)
-    if incident is not None and incident.service:
-        return (incident.playbook,)
+    if incident is not None and any(incident.services):
+        return tuple(each.playbook for each in incident.playbooks if each.service)
     of_channel = rules.service_names.of_channel(
         world.config, interaction.channel_id, interaction.channel_name
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from bot import flows, rules
+from bot.config import MemberSelector
 from bot.flows import temporary_changes
 from bot.flows.updates import UpdateText
 from bot.model import (
@@ -16,6 +17,7 @@ from bot.model import (
     Severity,
     Status,
     UserError,
+    UserId,
 )
 from bot.views import choosing, home, modals, severity_table, tasks
 from bot.views import timeline as pages
@@ -39,6 +41,10 @@ class UpdateForm(Model):
     impact: NonBlankText
     current: NonBlankText
     minutes: int | None = None
+
+
+class TakeOverForm(Model):
+    """A question without fields: its answer is yes."""
 
 
 class PlaybookForm(Model):
@@ -103,8 +109,13 @@ async def assign_role(world: World, interaction: Interaction) -> None:
     if not _is_commander(role) or len(interaction.mentions) != 1 or len(names) != 1:
         raise UserError(await _role_error(world, interaction.channel_id, role, " ".join(names)))
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
-    commander = interaction.mentions[0]
-    await flows.incidents.assign_commander(world, incident.id, commander, by=interaction.user_id)
+    commander, by = interaction.mentions[0], interaction.user_id
+    if incident.open and incident.commander not in (None, commander, by):
+        await _ask_to_take_over(world, interaction, incident, commander)
+        return
+    await flows.incidents.assign_commander(
+        world, incident.id, commander, seen=incident.commander, by=by
+    )
 
 
 def _is_commander(role: str) -> bool:
@@ -123,16 +134,50 @@ async def _role_error(world: World, channel: str | None, role: str, name: str) -
         else "The person is missing"
     )
     incident = await flows.incidents.find(world, channel)
-    service = incident.service if incident else ""
-    responders = await world.directory.cached_membership(world.config.of(service).responders)
+    services = incident.services if incident else ("",)
+    selectors = [world.config.of(service).responders for service in services]
+    responders = await world.directory.cached_membership(MemberSelector.union(selectors))
     mentions = ", ".join(f"<@{user_id}>" for user_id in sorted(responders.everybody))
     return f"{problem}. {example}" + (f" Responders: {mentions}." if mentions else "")
 
 
 async def take_command(world: World, interaction: Interaction) -> None:
-    """*Take command* was pressed."""
+    """*Take command* was pressed, while the card showed nobody in command."""
     incident_id, user_id = _incident_id(interaction), interaction.user_id
-    await flows.incidents.assign_commander(world, incident_id, user_id, by=user_id)
+    await flows.incidents.assign_commander(world, incident_id, user_id, seen=None, by=user_id)
+
+
+async def press_take_over(world: World, interaction: Interaction) -> None:
+    """*Take over command…* was pressed."""
+    incident = await flows.incidents.get(world, _incident_id(interaction))
+    rules.incidents.check_open(incident)
+    if incident.commander == interaction.user_id:
+        raise UserError("You are already in command. Nothing was changed.")
+    await _ask_to_take_over(world, interaction, incident, interaction.user_id)
+
+
+async def _ask_to_take_over(
+    world: World, interaction: Interaction, incident: Incident, commander: UserId
+) -> None:
+    """Ask with the name of who is in command; raises UserError for who may not change that."""
+    await flows.incidents.check_may_take_over(world, incident, by=interaction.user_id)
+    metadata = interaction.metadata(
+        incident=incident.id, seen=incident.commander, commander=commander
+    )
+    is_own = commander == interaction.user_id
+    await interaction.open(modals.take_over(incident, commander, is_own=is_own, metadata=metadata))
+
+
+async def submit_take_over(world: World, interaction: Interaction, form: TakeOverForm) -> None:
+    """Take command from the person whom the form named; raises UserError where another has it."""
+    incident_id, metadata = _form_incident_id(interaction), interaction.private_metadata
+    await flows.incidents.assign_commander(
+        world,
+        incident_id,
+        UserId(metadata["commander"]),
+        seen=UserId(metadata["seen"]),
+        by=interaction.user_id,
+    )
 
 
 async def change_severity(world: World, interaction: Interaction) -> None:
@@ -152,7 +197,7 @@ async def change_severity(world: World, interaction: Interaction) -> None:
 
 async def _show_severities(world: World, interaction: Interaction) -> None:
     incident = await flows.incidents.find(world, interaction.channel_id)
-    playbooks = (incident.playbook,) if incident else world.playbooks
+    playbooks = tuple(each.playbook for each in incident.playbooks) if incident else world.playbooks
     await interaction.show("How bad is it?", severity_table.page(incident, playbooks))
 
 
@@ -208,7 +253,7 @@ async def choose_scenario(world: World, interaction: Interaction) -> None:
         world,
         incident.id,
         interaction.value,
-        previous=None,
+        seen=(),
         previous_service=service if has_service else None,
         by=interaction.user_id,
     )
@@ -232,7 +277,7 @@ async def _choose_service(world: World, interaction: Interaction, previous: str)
 
 
 async def open_playbook_form(world: World, interaction: Interaction) -> None:
-    """`/incident playbook`: all scenarios but the attached one; raises UserError without others."""
+    """`/incident playbook`: all scenarios but the chosen ones; raises UserError without others."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
     await _open_playbook_form(world, interaction, incident)
 
@@ -245,17 +290,15 @@ async def press_other_service(world: World, interaction: Interaction) -> None:
 
 async def _open_playbook_form(world: World, interaction: Interaction, incident: Incident) -> None:
     rules.incidents.check_open(incident)
-    attached = rules.incidents.attached_name(incident)
     services = rules.service_names.served(world.config, world.playbooks)
-    others = rules.fitting.others(world.playbooks, incident, attached)
+    others = rules.fitting.others(world.playbooks, incident)
     if not others and len(services) < 2:
         raise UserError(
             "There is no other playbook. Nothing was changed. The bot reads playbooks from files "
             "when it starts."
         )
-    metadata = interaction.metadata(
-        incident=incident.id, was=attached, was_service=incident.service
-    )
+    chosen = [each.name for each in incident.playbooks if each.name is not None]
+    metadata = interaction.metadata(incident=incident.id, seen=chosen, was_service=incident.service)
     await interaction.open(choosing.form(incident, services, others, metadata=metadata))
 
 
@@ -286,7 +329,8 @@ async def submit_playbook(world: World, interaction: Interaction, form: Playbook
         world,
         incident_id,
         form.scenario,
-        previous=was["was"],
+        # The release before this one opened the form with one name, or none.
+        seen=was["seen"] if "seen" in was else [str(was.get("was"))],
         previous_service=was.get("was_service"),
         by=user_id,
     )
@@ -386,7 +430,10 @@ async def show_timeline(world: World, interaction: Interaction) -> None:
     """`/incident timeline`: what happened so far, shown to this person only."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
     entries = await flows.incidents.timeline(world, incident.id)
-    await interaction.show(f"Timeline of {incident.name}", pages.page(incident, entries))
+    await interaction.show(
+        f"Timeline of {incident.name}",
+        pages.page(incident, entries, flows.incidents.own_clusters(world, incident)),
+    )
 
 
 async def add_note(world: World, interaction: Interaction) -> None:

@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.model import UserError
 from bot.views import action_ids
 from bot.world import World
-from commands import contacts, customers, declare, incident, refused_forms, steps, tasks
+from commands import contacts, customers, declare, incident, refused_forms, services, steps, tasks
 from commands.interactions import Body, Interaction
 from commands.listen import (
     Finder,
@@ -38,6 +38,7 @@ SUBCOMMANDS = {
     "severity": incident.change_severity,
     "status": incident.change_status,
     "playbook": incident.open_playbook_form,
+    "service": services.manage,
     "timeline": incident.show_timeline,
     "contacts": contacts.show,
     "customer": customers.write,
@@ -55,12 +56,15 @@ ALIASES = {
     **dict.fromkeys(("scenario", "runbook", "book", "steps", "switch"), "playbook"),
     **dict.fromkeys(("oncall", "pagerduty", "who", "runbooks"), "contacts"),
     **dict.fromkeys(("customers", "communicate", "statuspage"), "customer"),
+    **dict.fromkeys(("services", "add", "team", "involve"), "service"),
     "post": "update",
     "state": "status",
 }
 
 BLOCK_ACTIONS = {
     action_ids.TAKE_COMMAND: incident.take_command,
+    action_ids.TAKE_OVER: incident.press_take_over,
+    action_ids.ADD_SERVICE: services.press_add,
     action_ids.POST_UPDATE: incident.press_update,
     action_ids.CHANGE_STATUS: incident.choose_status,
     action_ids.CHANGE_SEVERITY: incident.choose_severity,
@@ -103,6 +107,7 @@ SHORTCUTS = {
 
 FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
     action_ids.DECLARE_FORM: (declare.parse_form, declare.submit),
+    action_ids.TAKE_OVER_FORM: (model_parser(incident.TakeOverForm), incident.submit_take_over),
     action_ids.UPDATE_FORM: (model_parser(incident.UpdateForm), incident.submit_update),
     action_ids.RESOLVE_FORM: (model_parser(incident.ResolveForm), incident.submit_resolve),
     action_ids.PLAYBOOK_FORM: (model_parser(incident.PlaybookForm), incident.submit_playbook),

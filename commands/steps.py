@@ -9,10 +9,10 @@ from pydantic import Field
 from bot import flows, rules
 from bot.actions.base import Action, Change, Manual, Read
 from bot.flows import endings, temporary_changes
-from bot.flows.executions import FoundStep
 from bot.model import (
     Execution,
     ExecutionId,
+    FoundStep,
     Incident,
     IncidentId,
     Model,

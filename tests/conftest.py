@@ -322,6 +322,11 @@ class Walk:
         await self.slack.settled()
         return delivery
 
+    async def take_over(self, who: str, channel: str) -> Delivery:
+        """Take command from somebody: press the button, and say yes."""
+        await self.press(who, action_ids.TAKE_OVER, channel)
+        return await self.submit(who)
+
     async def press_step(self, who: str, step: str, channel: str) -> Delivery:
         """Press a step's button."""
         return await self.press(who, action_ids.RUN_STEP, channel, step)

@@ -309,9 +309,9 @@ MUTANTS = (
         "who is no approver approves",
         "bot/rules/permissions.py",
         """    if person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was approved""",
+        raise _not_an_approver(execution, approvers, "approved")""",
         """    if False:
-        raise UserError("You are not an approver. Nothing was approved""",
+        raise _not_an_approver(execution, approvers, "approved")""",
         ("tests/test_change_approval.py::test_a_refused_approval_is_recorded",),
     ),
     Mutant(

@@ -217,6 +217,6 @@ async def test_another_word_is_understood(walk: Walk) -> None:
 
     assert walk.answers("oncall", "general") == [
         "Unknown command “scenario”. Did you mean `/incident playbook`? Nothing was done. "
-        "Commands: contacts, customer, declare, help, note, playbook, resolve, role, severity, "
-        "status, timeline, update."
+        "Commands: contacts, customer, declare, help, note, playbook, resolve, role, service, "
+        "severity, status, timeline, update."
     ]

@@ -17,6 +17,7 @@ from tests.cluster_fixtures import SHOP
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.manual_changes import patch_env, variable
 from tests.pausing import approve_pause, declare, patches, paused, request_pause
+from tests.refusals import not_an_approver
 from tests.rollbacks import DONE, WAITS
 
 __all__ = ["paused"]
@@ -182,7 +183,10 @@ async def test_it_is_extended_once(
             "oncall",
             "You requested this yourself, so you cannot extend it. Another approver has to.",
         ),
-        ("outsider", "You are not an approver. Nothing was extended; ask one of the approvers."),
+        (
+            "outsider",
+            not_an_approver("extended", "second", "lead"),
+        ),
     ],
 )
 async def test_not_everybody_may_extend(

@@ -4,7 +4,7 @@ from bot.config.checks import Surroundings
 from bot.config.clocks import SHORTEST_CADENCE, Cadence, WorkingHours, default_cadences
 from bot.config.loader import load
 from bot.config.night import SignIn
-from bot.config.people import Channels, DutySelector, MemberSelector, OnCallSource
+from bot.config.people import Channels, DutySelector, MemberSelector, OnCallSource, Right
 from bot.config.policy import ApprovalCounts, Budget, GuestRights, Masking, Policy
 from bot.config.service import Config, DatabaseSource, ServiceConfig
 
@@ -22,6 +22,7 @@ __all__ = [
     "MemberSelector",
     "OnCallSource",
     "Policy",
+    "Right",
     "ServiceConfig",
     "SignIn",
     "Surroundings",

@@ -1,5 +1,7 @@
 """People and channels, as the configuration names them."""
 
+from collections.abc import Iterable
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -35,7 +37,27 @@ class MemberSelector(Model):
     @property
     def is_empty(self) -> bool:
         """Whether it selects nobody."""
-        return not (self.users or self.groups or self.on_call)
+        return self == MemberSelector()
+
+    @classmethod
+    def union(cls, selectors: Iterable[Self]) -> Self:
+        """All whom any of them selects."""
+        all_of_them = tuple(selectors)
+        return cls(
+            **{
+                name: tuple(
+                    dict.fromkeys(who for each in all_of_them for who in getattr(each, name))
+                )
+                for name in cls.model_fields
+            }
+        )
+
+
+class Right(StrEnum):
+    """What only the team may do in an incident, unless its policy lets anyone."""
+
+    TAKE_COMMAND = "take-command"  # from somebody: whoever finds nobody in command may
+    RESOLVE = "resolve"
 
 
 class Channels(Model):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bot.config.clocks import Cadence, WorkingHours, default_cadences
 from bot.config.night import SignIn
-from bot.config.people import Address, Channels, MemberSelector, OnCallSource, UserName
+from bot.config.people import Address, Channels, MemberSelector, OnCallSource, Right, UserName
 from bot.config.policy import Masking, Policy
 from bot.model import ID_PATTERN, Model, Severity
 from bot.playbooks.service_values import ServiceValues, Values
@@ -61,12 +61,11 @@ class ServiceSettings(Model):
     @property
     def team(self) -> MemberSelector:
         """The responders and the approvers."""
-        both = (self.responders, self.approvers)
-        return MemberSelector(
-            users=tuple(user for people in both for user in people.users),
-            groups=tuple(group for people in both for group in people.groups),
-            on_call=tuple(duty for people in both for duty in people.on_call),
-        )
+        return MemberSelector.union((self.responders, self.approvers))
+
+    def lets_anyone(self, right: Right) -> bool:
+        """Whether every full member may do it: so it is where nobody is named as a responder."""
+        return self.responders.is_empty or right in self.policy.anyone_may
 
     def cadence(self, severity: Severity) -> Cadence:
         """The cadence of a severity: from the file, else the default."""

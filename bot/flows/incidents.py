@@ -1,16 +1,19 @@
 """Incidents: declare, assign a commander, change severity and status, note, resolve."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from bot import on_call, rules, store
+from bot.config import MemberSelector, Right, ServiceConfig
 from bot.flows import guests, reminders, tasks
 from bot.flows.transactions import changing, lock_open, log_execution
 from bot.model import (
+    AttachedPlaybook,
     Entry,
     Execution,
     ExecutionState,
+    FurtherPlaybook,
     Incident,
     IncidentId,
     Model,
@@ -213,6 +216,11 @@ async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
         return await store.timeline.of_incident(conn, incident_id)
 
 
+def own_clusters(world: World, incident: Incident) -> dict[str, str]:
+    """The cluster in which the steps of each of its services act, unless they name another."""
+    return {service: world.config.of(service).cluster for service in incident.services}
+
+
 async def list_open(world: World, service: str | None = None) -> OpenIncidents:
     """The open incidents that lists show, of all services or of one."""
     unreadable: list[str] = []
@@ -231,32 +239,46 @@ async def choose_scenario(
     incident_id: IncidentId,
     name: str,
     *,
-    previous: str | None,
+    seen: Collection[str],
     previous_service: str | None = None,
     by: UserId,
 ) -> None:
-    """Choose the scenario; `previous` is the one that the person saw as chosen. Raises UserError.
+    """Choose a scenario for its service, or in place of the incident's own playbook.
 
-    So is `previous_service`; None where they were not told the service.
-
-    Executions and tasks of the former scenario stay as they are.
+    `seen` are those that the person saw as chosen, and `previous_service` the incident's own; None
+    where they were not told the service. Executions and tasks of the former scenario stay as they
+    are. Raises UserError.
     """
     ref = find_scenario(world, name)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
-        if incident.scenario is not None and rules.incidents.attached_name(incident) != previous:
-            raise UserError(
-                f"“{incident.scenario.title}” was already chosen. Nothing was changed. To choose "
-                "another one, use `/incident playbook`."
-            )
-        if previous_service not in (None, incident.service):
+        service = ref.playbook.service
+        attached = incident.further_playbook_of(service)
+        _check_seen(attached or incident.playbooks[0], seen)
+        if attached is None and previous_service not in (None, incident.service):
             raise UserError(_chosen_before(incident))
-        is_other = ref.playbook.service != incident.service
-        await _set_playbook(world, conn, incident, *ref)
+        is_other = service != incident.service
+        if attached is None:
+            await _set_playbook(world, conn, incident, *ref)
+        else:
+            await _set_further_playbook(world, conn, incident, ref)
         entry = entries.ScenarioChosen(
             scenario=ref.scenario.title, service=ref.playbook.title if is_other else ""
         )
         await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
+
+
+async def _set_further_playbook(
+    world: World, conn: Conn, incident: Incident, ref: ScenarioRef
+) -> None:
+    """Set the scenario of a service that was taken in; what is due stays: that is of the first."""
+    new = FurtherPlaybook(playbook=ref.playbook, scenario_id=ref.scenario.id)
+    playbooks = [
+        new if each.playbook.service == ref.playbook.service else each
+        for each in incident.further_playbooks
+    ]
+    chosen = await store.incidents.set_further_playbooks(conn, incident.id, playbooks)
+    await tasks.create_step_tasks(conn, chosen, world.now())
 
 
 def _chosen_before(incident: Incident) -> str:
@@ -281,6 +303,7 @@ async def choose_service(
         incident = await lock_open(conn, incident_id)
         if incident.service != previous or incident.service == service.id:
             raise UserError(_chosen_before(incident))
+        rules.incidents.check_has_not(incident, service.id)
         named = rules.service_names.read(incident.title, services)
         said = named.rest if named.service == service.id else incident.title
         book, scenario = rules.fitting.choose(world.playbooks, service, incident.severity, said)
@@ -313,17 +336,80 @@ async def _set_playbook(
     await tasks.create_step_tasks(conn, chosen, now)
 
 
+def _check_seen(attached: AttachedPlaybook, seen: Collection[str]) -> None:
+    """Raise UserError where a scenario was chosen that the person did not see."""
+    if attached.scenario is not None and attached.name not in seen:
+        raise UserError(
+            f"“{attached.scenario.title}” was already chosen. Nothing was changed. To choose "
+            "another one, use `/incident playbook`."
+        )
+
+
+async def check_may_take_over(world: World, incident: Incident, *, by: UserId) -> None:
+    """Raise UserError before the question is shown; who belongs to the team as of a minute may ask.
+
+    The answer decides.
+    """
+    if by not in await _cached_team(world, incident):
+        await _check_may_take_over(world, incident, incident.commander, by)
+
+
+async def _check_may_take_over(
+    world: World, incident: Incident, commander: UserId | None, by: UserId
+) -> None:
+    """Raise UserError for those who may not; who is in command may give it on.
+
+    Where nobody is, everybody may: at night nobody is kept from it.
+    """
+    if _lets_anyone(world, incident, Right.TAKE_COMMAND) or commander in (None, by):
+        return
+    assert commander is not None
+    person, team = await asyncio.gather(
+        world.directory.fetch_user(by), _fetch_team(world, incident)
+    )
+    rules.permissions.check_may_take_over(incident, commander, person, team)
+
+
+def _lets_anyone(world: World, incident: Incident, right: Right) -> bool:
+    """Whether each of its services does; so nobody gets a right by taking in one that does."""
+    return all(config.lets_anyone(right) for config in _configs(world, incident))
+
+
+def _configs(world: World, incident: Incident) -> list[ServiceConfig]:
+    return [world.config.of(service) for service in incident.services]
+
+
+async def _cached_team(world: World, incident: Incident) -> frozenset[UserId]:
+    """The responders and approvers of its services as of the last minute."""
+    selector = MemberSelector.union(config.team for config in _configs(world, incident))
+    return (await world.directory.cached_membership(selector)).everybody
+
+
+async def _fetch_team(world: World, incident: Incident) -> frozenset[UserId]:
+    """The responders and approvers of its services now."""
+    configs = _configs(world, incident)
+    teams = await asyncio.gather(
+        *(on_call.membership(world, config, config.team) for config in configs)
+    )
+    return frozenset(user for team in teams for user in team.everybody)
+
+
 async def assign_commander(
-    world: World, incident_id: IncidentId, commander: UserId, *, by: UserId
+    world: World, incident_id: IncidentId, commander: UserId, *, seen: UserId | None, by: UserId
 ) -> Incident:
-    """Make a person the incident commander; raises UserError."""
-    person = await world.directory.fetch_user(commander)
+    """Make a person the incident commander instead of the one who was `seen`; raises UserError."""
+    person, before = await asyncio.gather(
+        world.directory.fetch_user(commander), get(world, incident_id)
+    )
     rules.permissions.check_may_act(person)
+    await _check_may_take_over(world, before, seen, by)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         if incident.commander == commander:
             who = "You are" if commander == by else f"<@{commander}> is"
             raise UserError(f"{who} already in command. Nothing was changed.")
+        if incident.commander != seen:
+            raise rules.permissions.command_conflict(incident)
         now = world.now()
         incident = await store.incidents.set_commander(conn, incident_id, commander, now)
         entry = entries.CommandTaken(commander=commander)
@@ -425,20 +511,16 @@ async def check_may_resolve(world: World, incident: Incident, *, by: UserId) -> 
 
     Sending the form decides.
     """
-    config = world.config.of(incident.service)
-    if not config.responders.is_empty:
-        team = await world.directory.cached_membership(config.team)
-        if by not in team:
-            await _check_may_resolve(world, incident, by)
+    if by not in await _cached_team(world, incident):
+        await _check_may_resolve(world, incident, by)
 
 
 async def _check_may_resolve(world: World, incident: Incident, by: UserId) -> None:
     """Raise UserError for those who may not; without configured responders everybody may."""
-    config = world.config.of(incident.service)
-    if config.responders.is_empty:
+    if _lets_anyone(world, incident, Right.RESOLVE):
         return
     person, team = await asyncio.gather(
-        world.directory.fetch_user(by), on_call.membership(world, config, config.team)
+        world.directory.fetch_user(by), _fetch_team(world, incident)
     )
     async with world.pool.connection() as conn:
         appointed_by = await store.timeline.latest_appointer(conn, incident.id)

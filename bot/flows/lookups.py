@@ -13,11 +13,10 @@ from bot.model import (
     Duty,
     Execution,
     ExecutionId,
+    FoundStep,
     IncidentId,
     Membership,
     Person,
-    Place,
-    Step,
     UserError,
     UserId,
 )
@@ -25,27 +24,20 @@ from bot.playbooks import validation
 from bot.world import World
 
 
-class FoundStep(NamedTuple):
-    """A step of an incident's playbook, and where it acts."""
-
-    step: Step
-    place: Place
-
-
 async def find_open_step(world: World, incident_id: IncidentId, step_id: str) -> FoundStep:
-    """The step of an open incident's scenario.
+    """The step of an open incident's scenarios.
 
-    Raises UserError when the incident is resolved, or its scenario has no such step.
+    Raises UserError when the incident is resolved, or no scenario has such a step.
     """
     incident = await incidents.get(world, incident_id)
     rules.incidents.check_open(incident)
-    step = incident.scenario.step(step_id) if incident.scenario else None
-    if step is None:
+    found = incident.step(step_id)
+    if found is None:
         raise UserError(
             "This step is not in the incident's playbook. Nothing was done. If another playbook "
             "has it, choose that one with `/incident playbook`."
         )
-    return FoundStep(step, world.services.named(step.place(incident.service)))
+    return FoundStep(found.step, world.services.named(found.place))
 
 
 def build_action(world: World, name: str, params: dict[str, Any]) -> Action:

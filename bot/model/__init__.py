@@ -46,6 +46,9 @@ from bot.model.execution import (
     Verdict,
 )
 from bot.model.incident import (
+    AttachedPlaybook,
+    FoundStep,
+    FurtherPlaybook,
     Incident,
     NewIncident,
     NewUpdate,
@@ -92,6 +95,7 @@ __all__ = [
     "AloneChoice",
     "Approval",
     "ApprovalReason",
+    "AttachedPlaybook",
     "Attachment",
     "Availability",
     "BlastRadius",
@@ -110,6 +114,8 @@ __all__ = [
     "ExecutionId",
     "ExecutionState",
     "FollowUp",
+    "FoundStep",
+    "FurtherPlaybook",
     "GroupMembers",
     "Incident",
     "IncidentId",

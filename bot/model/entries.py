@@ -15,6 +15,7 @@ from pydantic import (
 
 from bot.model.base import EntryId, ExecutionId, IncidentId, Model, OpenEnum, UserId
 from bot.model.execution import Execution
+from bot.model.place import Place
 
 
 class EntryKind(OpenEnum):
@@ -23,6 +24,7 @@ class EntryKind(OpenEnum):
     DECLARED = "declared"
     SERVICE_CHOSEN = "service_chosen"
     SCENARIO_CHOSEN = "scenario_chosen"
+    SERVICE_ADDED = "service_added"
     COMMAND_TAKEN = "command_taken"
     SEVERITY_CHANGED = "severity_changed"
     STATUS_CHANGED = "status_changed"
@@ -63,11 +65,13 @@ class Detail(Model):
     """What an entry of one kind says besides its text; the kind belongs to the class.
 
     Entries are never rewritten: fields that an older version did not write have defaults, names
-    that it used are aliases, and what this version does not know is passed over.
+    that it used are aliases, and what this version does not know is passed over. `place` is where
+    an execution acts, or the service of a task; without a service, the incident's own.
     """
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
     kind: ClassVar[EntryKind]
+    place: Place | None = None
 
 
 class Declared(Detail):
@@ -93,11 +97,18 @@ class ServiceChosen(Detail):
 
 
 class ScenarioChosen(Detail):
-    """A playbook was chosen; `service` is its service, where the incident was of another one."""
+    """A playbook was chosen; `service` is its service, where people should read that."""
 
     kind: ClassVar = EntryKind.SCENARIO_CHOSEN
     scenario: str
     service: str = ""
+
+
+class ServiceAdded(Detail):
+    """An incident took in another service; the text is its title."""
+
+    kind: ClassVar = EntryKind.SERVICE_ADDED
+    service: str
 
 
 class CommandTaken(Detail):
@@ -232,6 +243,7 @@ class ExecutionDetail(Detail):
         return self.model_copy(
             update={
                 "execution": execution.id,
+                "place": execution.place,
                 "plan_digest": execution.plan_digest,
                 "fingerprint": None if plan is None else plan.fingerprint,
             }
@@ -409,6 +421,7 @@ DETAILS: tuple[type[Detail], ...] = (
     Declared,
     ServiceChosen,
     ScenarioChosen,
+    ServiceAdded,
     CommandTaken,
     SeverityChanged,
     StatusChanged,

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from pydantic import Field
 
@@ -79,6 +79,11 @@ class Scenario(Model):
     def step(self, step_id: str) -> Step | None:
         """The step of that id, or None."""
         return next((step for step in self.steps if step.id == step_id), None)
+
+    def prefixed(self, prefix: str) -> Self:
+        """The same with ids of steps that begin with `prefix`."""
+        steps = (step.model_copy(update={"id": f"{prefix}{step.id}"}) for step in self.steps)
+        return self.model_copy(update={"steps": tuple(steps)}) if prefix else self
 
 
 class Contact(Model):

@@ -10,6 +10,7 @@ from bot.rules import fitting as fitting
 from bot.rules import incidents as incidents
 from bot.rules import next_status as next_status
 from bot.rules import permissions as permissions
+from bot.rules import places as places
 from bot.rules import policy as policy
 from bot.rules import second_step as second_step
 from bot.rules import service_names as service_names

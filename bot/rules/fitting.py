@@ -49,11 +49,21 @@ def of_service(playbooks: Sequence[Playbook], service: str) -> tuple[Playbook, .
     return tuple(playbook for playbook in playbooks if playbook.service == service)
 
 
-def others(
-    playbooks: Sequence[Playbook], incident: Incident, attached: str | None
-) -> tuple[ScenarioRef, ...]:
-    """All scenarios but the attached one: its service's first, of these those of its severity."""
-    refs = [ref for ref in all_scenarios(playbooks) if ref.name != attached]
+def to_choose(
+    playbooks: Sequence[Playbook], incident: Incident
+) -> dict[str, tuple[ScenarioRef, ...]]:
+    """The scenarios that fit its severity, for each of its services.
+
+    Under its own those of all services, while nobody has said which it is.
+    """
+    books = {each: of_service(playbooks, each) if each else playbooks for each in incident.services}
+    return {each: scenarios_for(own, incident.severity) for each, own in books.items()}
+
+
+def others(playbooks: Sequence[Playbook], incident: Incident) -> tuple[ScenarioRef, ...]:
+    """All scenarios but the chosen ones: its service's first, of these those of its severity."""
+    chosen = {attached.name for attached in incident.playbooks}
+    refs = [ref for ref in all_scenarios(playbooks) if ref.name not in chosen]
     return tuple(
         sorted(
             refs,

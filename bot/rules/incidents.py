@@ -126,11 +126,10 @@ def check_open(incident: Incident) -> None:
         )
 
 
-def attached_name(incident: Incident) -> str | None:
-    """The name of the chosen scenario, `service/id`, or None while none is chosen."""
-    if incident.scenario is None:
-        return None
-    return ScenarioRef(incident.playbook, incident.scenario).name
+def check_has_not(incident: Incident, service: str) -> None:
+    """Raise UserError for a service that the incident has."""
+    if service in incident.services:
+        raise UserError(f"{incident.name} already has {service}. Nothing was changed.")
 
 
 def mismatched_scenario(playbooks: Sequence[Playbook], incident: Incident) -> Scenario | None:

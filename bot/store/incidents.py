@@ -1,9 +1,19 @@
 """Incidents: their row, their channel, and the open ones."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.model import Incident, IncidentId, NewIncident, Playbook, Severity, Status, UserId
+from bot.model import (
+    FurtherPlaybook,
+    Incident,
+    IncidentId,
+    NewIncident,
+    Playbook,
+    Severity,
+    Status,
+    UserId,
+)
 from bot.store import db
 from bot.store.db import Conn
 
@@ -87,10 +97,12 @@ async def list_open(
 
 
 async def list_open_of_service(conn: Conn, service: str, limit: int) -> tuple[Incident, ...]:
-    """The open incidents of a service, worst first."""
+    """The open incidents of a service, worst first; also those that took it in."""
     query = """
         SELECT {columns} FROM incidents
-        WHERE status <> 'resolved' AND playbook ->> 'service' = %(service)s
+        WHERE status <> 'resolved' AND (playbook ->> 'service' = %(service)s
+            OR further_playbooks @> jsonb_build_array(jsonb_build_object('playbook',
+                jsonb_build_object('service', %(service)s::text))))
         ORDER BY severity, id LIMIT %(limit)s
     """
     return await db.fetch_all(conn, Incident, query, service=db.Key(service), limit=limit)
@@ -154,6 +166,19 @@ async def set_scenario(
         id=incident_id,
         playbook=db.exact_json(playbook),
         scenario_id=scenario_id,
+    )
+
+
+async def set_further_playbooks(
+    conn: Conn, incident_id: IncidentId, playbooks: Sequence[FurtherPlaybook]
+) -> Incident:
+    """Set the playbooks of the services that it took in, and their scenarios."""
+    query = """
+        UPDATE incidents SET further_playbooks = %(playbooks)s WHERE id = %(id)s
+        RETURNING {columns}
+    """
+    return await db.fetch_one(
+        conn, Incident, query, id=incident_id, playbooks=db.exact_json(list(playbooks))
     )
 
 

@@ -1,6 +1,8 @@
 """The action ids and callback ids of all buttons, menus, forms and shortcuts; see routes.py."""
 
 TAKE_COMMAND = "incident.take_command"
+TAKE_OVER = "incident.take_over"
+ADD_SERVICE = "incident.add_service"
 POST_UPDATE = "incident.post_update"
 CHANGE_STATUS = "incident.change_status"
 CHANGE_SEVERITY = "incident.change_severity"
@@ -47,6 +49,7 @@ REOPEN_FORM = "refused.reopen"
 OPEN_LINK = "link.open"
 
 DECLARE_FORM = "form.declare"
+TAKE_OVER_FORM = "form.take_over"
 UPDATE_FORM = "form.update"
 RESOLVE_FORM = "form.resolve"
 CUSTOMER_FORM = "form.customer"

@@ -84,6 +84,7 @@ def _latest(snapshot: IncidentSnapshot) -> list[Block]:
     ]
     mrkdwn = text.render(
         "card_latest",
+        incident=snapshot.incident,
         update=snapshot.latest_update if snapshot.incident.open else None,
         changed=_last_change(snapshot),
         made=rules.next_status.last_made(snapshot.executions),
@@ -171,12 +172,10 @@ def _buttons(incident: Incident) -> list[Element]:
 
 
 def _take_command(incident: Incident) -> Element:
-    """One click while nobody is in command; after that the button needs a confirmation."""
+    """One click while nobody is in command; after that a form asks first, and names who is."""
     if incident.commander is None:
         return blocks.button("Take command", action_ids.TAKE_COMMAND, incident.id, style="primary")
-    label, mrkdwn = "Take over command", text.render("take_command")
-    confirm = blocks.confirm_dialog("Take over command?", mrkdwn, label, style="primary")
-    return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, confirm=confirm)
+    return blocks.button("Take over command…", action_ids.TAKE_OVER, incident.id)
 
 
 def _tell_customers(incident: Incident) -> Element:

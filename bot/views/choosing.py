@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from bot.model import Incident, ScenarioRef, ServiceName
+from bot.model import AttachedPlaybook, Incident, ScenarioRef, ServiceName
 from bot.model.entries import Declared, ScenarioChosen, ServiceChosen
-from bot.views import action_ids, blocks, text
+from bot.views import action_ids, blocks, slack_items, text
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import Message
 from bot.views.snapshot import IncidentSnapshot
@@ -39,23 +39,36 @@ def service_menu(action_id: str, services: Sequence[ServiceName], chosen: str = 
     return blocks.menu(action_id, CHOOSE_SERVICE, service_options(services), chosen)
 
 
-def message(snapshot: IncidentSnapshot) -> Message:
-    """The message in place of the playbook, while none is chosen: what people have to choose."""
-    incident = snapshot.incident
+def message(snapshot: IncidentSnapshot, attached: AttachedPlaybook) -> Message:
+    """The message in place of a playbook, while none is chosen: what people have to choose."""
+    incident, refs = snapshot.incident, snapshot.scenarios[attached.service]
+    further = bool(attached.prefix)
     names = {service.id: service for service in snapshot.services}
     candidates = [names[each] for each in _candidates(snapshot) if each in names]
-    fits = any(ref.scenario.severity is incident.severity for ref in snapshot.scenarios)
+    fits = any(ref.scenario.severity is incident.severity for ref in refs)
     mrkdwn = text.render(
         "choose_scenario",
         incident=incident,
         fits=fits,
         candidates=candidates,
-        any_scenario=bool(snapshot.scenarios),
+        any_scenario=bool(refs),
+        service=attached.playbook.title,
+        further=further,
     )
     parts = [blocks.section(mrkdwn)]
-    if incident.open:
+    if incident.open and further:
+        parts += _further_menu(attached, refs)
+    elif incident.open:
         parts += _menus(snapshot, candidates)
-    return Message("playbook", mrkdwn, parts)
+    return Message(slack_items.playbook_key(attached), mrkdwn, parts)
+
+
+def _further_menu(attached: AttachedPlaybook, refs: Sequence[ScenarioRef]) -> list[Block]:
+    """The playbooks of a service that was taken in."""
+    if not refs:
+        return []
+    menu = blocks.menu(action_ids.CHOOSE_SCENARIO, CHOOSE_PLAYBOOK, _scenario_titles(refs))
+    return [blocks.actions(f"scenarios:{attached.service}", menu)]
 
 
 def _candidates(snapshot: IncidentSnapshot) -> tuple[str, ...]:
@@ -81,8 +94,8 @@ def _menus(snapshot: IncidentSnapshot, candidates: Sequence[ServiceName]) -> lis
     menus = []
     if len(snapshot.services) > 1:
         menus.append(service_menu(action_ids.CHOOSE_SERVICE, snapshot.services, incident.service))
-    if snapshot.scenarios:
-        options = _scenario_titles(snapshot)
+    if refs := snapshot.scenarios[incident.service]:
+        options = _scenario_titles(refs)
         placeholder = CHOOSE_PLAYBOOK if menus else "Choose"
         menus.append(blocks.menu(action_ids.CHOOSE_SCENARIO, placeholder, options))
     if menus:
@@ -91,14 +104,14 @@ def _menus(snapshot: IncidentSnapshot, candidates: Sequence[ServiceName]) -> lis
     return parts
 
 
-def _scenario_titles(snapshot: IncidentSnapshot) -> list[Element]:
-    several = len({ref.playbook.service for ref in snapshot.scenarios}) > 1
+def _scenario_titles(refs: Sequence[ScenarioRef]) -> list[Element]:
+    several = len({ref.playbook.service for ref in refs}) > 1
     return [
         blocks.option(
             f"{ref.playbook.service}: {ref.scenario.title}" if several else ref.scenario.title,
             ref.name,
         )
-        for ref in snapshot.scenarios
+        for ref in refs
     ]
 
 
@@ -130,7 +143,8 @@ def form(
     parts.append(blocks.input_block("scenario", "Playbook", menu, optional=several))
     if several:
         hint = "To choose only the service: its people are invited, and its playbooks offered."
-        other = service_menu("service", [each for each in services if each.id != incident.service])
+        left = [each for each in services if each.id not in incident.services]
+        other = service_menu("service", left)
         parts.append(blocks.input_block("service", "Service", other, hint=hint, optional=True))
     return blocks.modal(
         action_ids.PLAYBOOK_FORM, CHOOSE_PLAYBOOK, parts, submit="Choose", metadata=metadata

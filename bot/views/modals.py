@@ -17,6 +17,7 @@ from bot.model import (
     TemporaryChange,
     Unfinished,
     UpdateDraft,
+    UserId,
 )
 from bot.model.choices import Options
 from bot.model.text import truncate
@@ -107,6 +108,15 @@ def _severity_radio(refs: Sequence[ScenarioRef], chosen: Severity | None) -> Ele
     return {**radio, "initial_option": initial[0]} if initial else radio
 
 
+def take_over(incident: Incident, commander: UserId, *, is_own: bool, metadata: str) -> View:
+    """The question whether somebody else shall be in command, who `is_own` for who asks."""
+    words = text.render("take_over", incident=incident, commander=commander, is_own=is_own)
+    label = "Take over command" if is_own else "Change commander"
+    return blocks.modal(
+        action_ids.TAKE_OVER_FORM, label, [blocks.section(words)], submit=label, metadata=metadata
+    )
+
+
 def _playbooks(refs: Sequence[ScenarioRef], service: str) -> Block:
     scenario = blocks.menu(
         "scenario", choosing.CHOOSE_PLAYBOOK, choosing.scenario_options(refs, several=False)
@@ -189,14 +199,16 @@ def resolve(
             "resolution", "What fixed it?", blocks.text_input(max_length=LONG_TEXT, multiline=True)
         ),
     ]
-    if mrkdwn := _what_the_end_touches(executions, temporary_changes, now):
+    if mrkdwn := _what_the_end_touches(incident, executions, temporary_changes, now):
         parts.append(blocks.section(mrkdwn))
     if temporary_changes:
         parts.append(blocks.section(text.render("resolve_temporary", changes=temporary_changes)))
     if open_checklists:
         parts.append(blocks.section(text.render("resolve_checklists", checklists=open_checklists)))
     if unverified or unreadable:
-        mrkdwn = text.render("resolve_unverified", executions=unverified, unreadable=unreadable)
+        mrkdwn = text.render(
+            "resolve_unverified", incident=incident, executions=unverified, unreadable=unreadable
+        )
         parts.append(blocks.section(mrkdwn))
         reason = blocks.text_input(max_length=1000, multiline=True)
         parts.append(blocks.input_block("despite", "Why can you resolve it all the same?", reason))
@@ -218,14 +230,22 @@ def _all_clear(all_clear: AllClear) -> list[Block]:
 
 
 def _what_the_end_touches(
-    executions: Sequence[Execution], changes: Sequence[TemporaryChange], now: datetime
+    incident: Incident,
+    executions: Sequence[Execution],
+    changes: Sequence[TemporaryChange],
+    now: datetime,
 ) -> str:
     """What is running now, what waits, and what can be undone only while the incident is open."""
     running = [execution for execution in executions if execution.state is ExecutionState.RUNNING]
     waiting = rules.changes.voided_by_resolving(executions, changes)
     undoable = rules.changes.must_undo_before_resolving(executions, changes)
     return text.render(
-        "resolve_executions", running=running, waiting=waiting, undoable=undoable, now=now
+        "resolve_executions",
+        incident=incident,
+        running=running,
+        waiting=waiting,
+        undoable=undoable,
+        now=now,
     )
 
 

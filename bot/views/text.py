@@ -9,9 +9,9 @@ from typing import Any
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from bot import durations
-from bot.model import target
-from bot.model.text import truncate
+from bot import durations, rules
+from bot.model import Incident, Place, target
+from bot.model.text import listed, truncate
 from bot.slack.escaping import escape as escape
 
 LINE_LENGTH = 150
@@ -160,6 +160,17 @@ def list_item(text: str) -> Mrkdwn:
     return Mrkdwn("\n  ".join(text.strip().splitlines()))
 
 
+def place_mark(place: Place | None, incident: Incident, own_clusters: Mapping[str, str]) -> Mrkdwn:
+    """A place in brackets and a space, before what was done there; empty where it is clear."""
+    names = rules.places.names(incident, place, own_clusters) if place else ()
+    return Mrkdwn(f"[{escape(', '.join(names))}] " if names else "")
+
+
+def service_note(place: Place, incident: Incident) -> Mrkdwn:
+    """The service in parentheses behind a title, where the incident has several."""
+    return Mrkdwn(f" ({escape(place.service)})" if incident.has_several_services else "")
+
+
 def channel_link(channel_id: str) -> Mrkdwn:
     """A link to a channel."""
     return Mrkdwn(f"<#{channel_id}>")
@@ -200,6 +211,9 @@ _environment.filters |= {
     "to_person": to_person,
     "list_item": list_item,
     "link": link,
+    "place_mark": place_mark,
+    "service_note": service_note,
+    "joined": listed,
     "quote": quote,
     "utc": utc_time,
     "duration": durations.describe,
