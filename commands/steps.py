@@ -100,15 +100,18 @@ async def _open_form(
         flows.choices.of_step(world, place, step, params),
         endings.at_once(world, place, step.action, params, by=interaction.user_id),
     )
-    policy = world.config.of(place.service).policy
+    service = world.config.of(place.service)
     form = modals.step(
         step,
         action,
         params,
         options=choices,
         ends=ends,
-        approvals=policy.approvals.of(action.risk),
-        has_budget=policy.budget.is_set,
+        approvals=rules.policy.expected_approvals(
+            service, incident.severity, action.name, action.risk, world.now()
+        ),
+        has_budget=service.policy.has_budget,
+        freeze=service.freeze_at(world.now()),
         metadata=metadata,
         reason=reason,
     )

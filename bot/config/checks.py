@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from bot.config.policy_checks import most_without_rules
 from bot.config.service import ServiceConfig
 from bot.model import Risk
 from bot.playbooks.validation import suggestion
@@ -58,7 +59,7 @@ def _check_enough_approvers(service: ServiceConfig, layout: Layout) -> None:
 def _check_people(service: ServiceConfig, layout: Layout) -> None:
     people = len(set(service.approvers.users))
     for risk in (Risk.CHANGE, Risk.DESTRUCTIVE):
-        needed = service.policy.approvals.of(risk) + service.policy.budget.is_set
+        needed = most_without_rules(service, risk)
         if needed > people:
             _report_few(service, layout, risk, needed, people)
 

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from bot import rules, store, sweeps
-from bot.flows import runs
-from bot.flows.lookups import Decider, get, load_decider
+from bot.flows import freezes, runs
+from bot.flows.lookups import Decider, approvers_of, get, load_decider
 from bot.flows.transactions import changing_several, check_customer_message_allowed, log_execution
 from bot.model import (
     Approval,
@@ -26,8 +26,7 @@ async def approve(world: World, execution_id: ExecutionId, *, by: UserId) -> Non
 
     Raises UserError when it is refused, which the timeline records.
     """
-    service = (await get(world, execution_id)).place.service
-    decider = await load_decider(world, by, service)
+    decider = await load_decider(world, by, await get(world, execution_id))
     async with record_refusals(world, execution_id, by):
         execution = await _add(world, execution_id, decider)
     runs.start_if_approved(world, execution)
@@ -41,6 +40,7 @@ async def _add(world: World, execution_id: ExecutionId, decider: Decider) -> Exe
             raise UserError("This request no longer exists. Nothing was approved.")
         rules.changes.check_understood(execution)
         now = world.now()
+        execution = await freezes.apply(world, conn, execution, now)
         rules.permissions.check_may_approve(execution, person, approvers, now)
         await check_customer_message_allowed(conn, execution)
         approval = Approval(
@@ -65,19 +65,17 @@ async def check_may_deny(world: World, execution_id: ExecutionId, *, by: UserId)
     Approvers of the last minute and the requester do not wait for Slack: sending the form decides.
     """
     execution = await get(world, execution_id)
-    service = execution.place.service
-    approvers = await world.directory.cached_membership(world.config.of(service).approvers)
+    approvers = await world.directory.cached_membership(approvers_of(world, execution))
     may_deny = by == execution.requested_by or by in approvers
     if may_deny and execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         return
     async with record_refusals(world, execution_id, by):
-        rules.permissions.check_may_deny(execution, *await load_decider(world, by, service))
+        rules.permissions.check_may_deny(execution, *await load_decider(world, by, execution))
 
 
 async def deny(world: World, execution_id: ExecutionId, reason: str, *, by: UserId) -> None:
     """Deny a request with a reason; raises UserError when it is refused, which is recorded."""
-    service = (await get(world, execution_id)).place.service
-    decider = await load_decider(world, by, service)
+    decider = await load_decider(world, by, await get(world, execution_id))
     async with record_refusals(world, execution_id, by), changing_several(world) as (conn, changed):
         denied = await deny_in_transaction(world, conn, execution_id, reason, decider)
         changed.add(denied.incident_id)

@@ -8,7 +8,7 @@ from collections.abc import Set
 from functools import partial
 
 from bot import rules, slack, store, sweeps
-from bot.flows.lookups import get
+from bot.flows.lookups import approvers_of, get
 from bot.flows.transactions import changing, changing_several
 from bot.model import (
     Execution,
@@ -48,7 +48,7 @@ async def _find_shortage(world: World, execution: Execution) -> Shortage | None:
     try:
         async with asyncio.timeout(LOOK_SECONDS):
             given = {approval.by for approval in execution.approvals}
-            return await _read_shortage(world, execution.place.service, asked, given)
+            return await _read_shortage(world, execution, asked, given)
     except TimeoutError:
         return None
     except UserError as error:
@@ -59,9 +59,9 @@ async def _find_shortage(world: World, execution: Execution) -> Shortage | None:
 
 
 async def _read_shortage(
-    world: World, service: str, asked: Requirement, given: Set[UserId]
+    world: World, execution: Execution, asked: Requirement, given: Set[UserId]
 ) -> Shortage | None:
-    approvers = await world.directory.fetch_membership(world.config.of(service).approvers)
+    approvers = await world.directory.fetch_membership(approvers_of(world, execution))
     others = sorted(approvers.everybody - set(asked.requesters) - given)
     able = await world.directory.full_members(others, asked.approvals - len(given))
     if not able:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from bot import rules, store
 from bot.actions.base import Action, Change
+from bot.config import MemberSelector
 from bot.flows import incidents
 from bot.model import (
     Execution,
@@ -76,16 +77,22 @@ class Decider(NamedTuple):
     approvers: Membership
 
 
-async def load_decider(world: World, by: UserId, service: str) -> Decider:
-    """Read from Slack now who this person is, and who approves for the service; raises UserError.
+async def load_decider(world: World, by: UserId, execution: Execution) -> Decider:
+    """Read from Slack now who this person is, and who approves such a change; raises UserError.
 
     Nothing here comes from a cache, and no locked row waits for it.
     """
     person, approvers = await asyncio.gather(
         world.directory.fetch_user(by),
-        world.directory.fetch_membership(world.config.of(service).approvers),
+        world.directory.fetch_membership(approvers_of(world, execution)),
     )
     return Decider(person, approvers)
+
+
+def approvers_of(world: World, execution: Execution) -> MemberSelector:
+    """Who approves a request, as the configuration says now."""
+    service = world.config.of(execution.place.service)
+    return rules.policy.approvers_of(service, execution)
 
 
 async def get(world: World, execution_id: ExecutionId) -> Execution:

@@ -71,6 +71,13 @@ from bot.model.reminder import (
     Reminder,
     ReminderKind,
 )
+from bot.model.requirement import (
+    Amounts,
+    AppliedRule,
+    BrokenGlass,
+    BudgetUse,
+    FreezeNotice,
+)
 from bot.model.task import (
     Task,
     TaskKind,
@@ -84,10 +91,14 @@ __all__ = [
     "ACTIVE",
     "ID_PATTERN",
     "LONGEST_TEMPORARY",
+    "Amounts",
+    "AppliedRule",
     "Approval",
     "ApprovalReason",
     "Attachment",
     "BlastRadius",
+    "BrokenGlass",
+    "BudgetUse",
     "Cell",
     "ChannelId",
     "Chart",
@@ -101,6 +112,7 @@ __all__ = [
     "ExecutionId",
     "ExecutionState",
     "FollowUp",
+    "FreezeNotice",
     "GroupMembers",
     "Incident",
     "IncidentId",

@@ -15,6 +15,7 @@ from pydantic import (
 
 from bot.model.base import EntryId, ExecutionId, IncidentId, Model, OpenEnum, UserId
 from bot.model.execution import Execution
+from bot.model.requirement import FreezeNotice
 
 
 class EntryKind(OpenEnum):
@@ -37,6 +38,7 @@ class EntryKind(OpenEnum):
     ESCALATED = "escalated"
     REOPENED = "reopened"
     PROPOSED = "proposed"
+    FROZEN = "frozen"
     APPROVED = "approved"
     REFUSED = "refused"
     DENIED = "denied"
@@ -225,6 +227,15 @@ class Proposed(ExecutionDetail):
 
     kind: ClassVar = EntryKind.PROPOSED
     reason: str = ""
+    freeze: FreezeNotice | None = None
+
+
+class Frozen(ExecutionDetail):
+    """A freeze began while it waited; `waits_again` where enough people had approved it before."""
+
+    kind: ClassVar = EntryKind.FROZEN
+    freeze: FreezeNotice
+    waits_again: bool = False
 
 
 class Approved(ExecutionDetail):
@@ -387,6 +398,7 @@ DETAILS: tuple[type[Detail], ...] = (
     Escalated,
     Reopened,
     Proposed,
+    Frozen,
     Approved,
     Refused,
     Denied,

@@ -51,6 +51,7 @@ POSTED = (
     EntryKind.SNOOZED,
     EntryKind.EXTENDED,
     EntryKind.ENDED,
+    EntryKind.FROZEN,
 )
 
 

@@ -8,6 +8,7 @@ from bot import rules
 from bot.model import (
     Execution,
     ExecutionState,
+    FreezeNotice,
     Incident,
     Model,
     ScenarioRef,
@@ -233,16 +234,19 @@ def step(
     ends: TemporaryChange | None,
     approvals: int,
     has_budget: bool,
+    freeze: FreezeNotice | None,
     metadata: str,
     reason: str = "",
 ) -> View:
     """The form of a step: the parameters, as menus where it has `options`, and the reason.
 
-    `approvals` is how many other people the policy asks for before a change of this risk; with a
-    budget, one more for one that takes away more. A temporary change that it `ends` was approved
-    along with its end.
+    `approvals` is how many other people the policy asks for before such a change, one more in a
+    `freeze`; with a budget, one more for one that takes away more. A temporary change that it
+    `ends` was approved along with its end.
     """
-    words = text.render("step_form", step=step, ends=ends, approvals=approvals, budget=has_budget)
+    words = text.render(
+        "step_form", step=step, ends=ends, approvals=approvals, budget=has_budget, freeze=freeze
+    )
     parts: list[Block] = [blocks.section(words)]
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
