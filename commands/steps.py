@@ -40,6 +40,12 @@ class DenyForm(Model):
     reason: NonBlankText
 
 
+class GlassForm(Model):
+    """Why the glass is broken."""
+
+    reason: NonBlankText
+
+
 def parse_form(world: World, interaction: Interaction, values: dict[str, Any]) -> StepForm:
     """The form of a step; its action checks each parameter. Raises ValidationError.
 
@@ -198,6 +204,23 @@ async def submit_deny(world: World, interaction: Interaction, form: DenyForm) ->
     """Deny the request, or withdraw one's own."""
     execution_id = ExecutionId(interaction.private_metadata["execution"])
     await flows.approvals.deny(world, execution_id, form.reason, by=interaction.user_id)
+
+
+async def break_glass(world: World, interaction: Interaction) -> None:
+    """*Break glass* was pressed: open the form for the reason, for the commander."""
+    execution = await flows.break_glass.check_may_break(
+        world, _execution_id(interaction), by=interaction.user_id
+    )
+    service = world.config.of(execution.place.service)
+    metadata = interaction.metadata(execution=execution.id)
+    freeze = service.freeze_at(world.now())
+    await interaction.open(modals.break_glass(execution, freeze, metadata=metadata))
+
+
+async def submit_glass(world: World, interaction: Interaction, form: GlassForm) -> None:
+    """Break the glass: the request runs now."""
+    execution_id = ExecutionId(interaction.private_metadata["execution"])
+    await flows.break_glass.break_glass(world, execution_id, form.reason, by=interaction.user_id)
 
 
 async def snooze(world: World, interaction: Interaction) -> None:

@@ -15,7 +15,7 @@ from pydantic import (
 
 from bot.model.base import EntryId, ExecutionId, IncidentId, Model, OpenEnum, UserId
 from bot.model.execution import Execution
-from bot.model.requirement import FreezeNotice
+from bot.model.requirement import BrokenGlass, FreezeNotice
 
 
 class EntryKind(OpenEnum):
@@ -40,6 +40,7 @@ class EntryKind(OpenEnum):
     PROPOSED = "proposed"
     FROZEN = "frozen"
     APPROVED = "approved"
+    GLASS_BROKEN = "glass_broken"
     REFUSED = "refused"
     DENIED = "denied"
     EXPIRED = "expired"
@@ -245,6 +246,16 @@ class Approved(ExecutionDetail):
     group: str = ""
 
 
+class GlassBroken(ExecutionDetail):
+    """The commander had it run though nobody had approved it; `people` and `groups` are called."""
+
+    kind: ClassVar = EntryKind.GLASS_BROKEN
+    broken: BrokenGlass
+    requested_by: UserId | None = None
+    people: tuple[UserId, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
 class Refused(ExecutionDetail):
     """Somebody was refused; `refusal` is the sentence that they read."""
 
@@ -400,6 +411,7 @@ DETAILS: tuple[type[Detail], ...] = (
     Proposed,
     Frozen,
     Approved,
+    GlassBroken,
     Refused,
     Denied,
     Expired,

@@ -12,6 +12,7 @@ from bot.model import (
     Amounts,
     Approval,
     Attachment,
+    BrokenGlass,
     Evidence,
     Execution,
     ExecutionId,
@@ -267,6 +268,29 @@ async def raise_requirement(
     values: dict[str, Any] = {"approvals": requirement.approvals}
     values["requirement"] = db.json(requirement)
     return await db.fetch_one(conn, Execution, query, id=execution_id, **values)
+
+
+async def break_glass(conn: Conn, execution_id: ExecutionId, broken: BrokenGlass) -> Execution:
+    """Write that a request runs without the approvals that it lacks; the row is locked."""
+    query = """
+        UPDATE executions SET state = 'approved', broken_glass = %(broken)s
+        WHERE id = %(id)s AND state = 'proposed' RETURNING {columns}
+    """
+    return await db.fetch_one(conn, Execution, query, id=execution_id, broken=db.json(broken))
+
+
+async def was_denied(conn: Conn, execution: Execution) -> bool:
+    """Whether an approver has denied the same change of its target in its incident."""
+    query = """
+        SELECT FROM executions
+        WHERE incident_id = %(incident_id)s AND action = %(action)s AND state = 'denied'
+          AND plan ->> 'target' = %(target)s AND NOT edited
+          AND decided_by IS DISTINCT FROM requested_by
+        LIMIT 1
+    """
+    target = execution.plan.target if execution.plan else ""
+    values = {"incident_id": execution.incident_id, "action": execution.action}
+    return (await conn.execute(query, {**values, "target": db.Key(target)})).rowcount > 0
 
 
 async def move(

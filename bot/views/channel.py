@@ -22,6 +22,7 @@ from bot.model.entries import CommandTaken, Escalated, SeverityChanged, StatusCh
 from bot.views import (
     action_ids,
     blocks,
+    broken_glass,
     card,
     contacts,
     customers,
@@ -52,6 +53,7 @@ POSTED = (
     EntryKind.EXTENDED,
     EntryKind.ENDED,
     EntryKind.FROZEN,
+    EntryKind.GLASS_BROKEN,
 )
 
 
@@ -64,6 +66,7 @@ def render_channel(snapshot: IncidentSnapshot) -> Iterator[SlackItem]:
     yield _playbook(snapshot)
     yield Topic(_topic(snapshot.incident))
     yield _announcement(snapshot)
+    yield from broken_glass.announcements(snapshot, card.heading(snapshot.incident))
     yield from _bookmarks(snapshot)
     yield Pin("pin:card", of="card")
     messages = heapq.merge(_posted_entries(snapshot), _dated_messages(snapshot), key=itemgetter(0))

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from bot import rules
 from bot.model import Approval, Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
 from bot.model.text import truncate
-from bot.views import action_ids, blocks, tasks, temporary_changes, text
+from bot.views import action_ids, blocks, broken_glass, tasks, temporary_changes, text
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import File, Message
 from bot.views.snapshot import IncidentSnapshot
@@ -54,6 +54,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         whole=_is_whole(snapshot, execution),
         undoable=can_press and rules.changes.can_undo(execution, undo, change),
         mended=_mended_by(snapshot, execution),
+        glass_opens_at=rules.break_glass.opens_at(execution, snapshot.incident),
         **approvers,
     )
     parts = [blocks.section(text.render("execution", execution=execution))]
@@ -199,7 +200,12 @@ def _buttons(
     match execution.state:
         case ExecutionState.PROPOSED:
             approve = [_approve(execution)] if _is_whole(snapshot, execution) else []
-            return [*approve, *_deny(execution), *_edit(execution)]
+            return [
+                *approve,
+                *_deny(execution),
+                *_edit(execution),
+                *broken_glass.button(snapshot, execution),
+            ]
         case ExecutionState.APPROVED:
             return _deny(execution)
         case ExecutionState.INTERRUPTED:

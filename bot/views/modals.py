@@ -283,3 +283,16 @@ def deny(execution: Execution, *, is_own: bool, metadata: str) -> View:
         blocks.input_block("reason", f"Why do you {word.lower()} it?", reason),
     ]
     return blocks.modal(action_ids.DENY_FORM, word, parts, submit=word, metadata=metadata)
+
+
+def break_glass(execution: Execution, freeze: FreezeNotice | None, *, metadata: str) -> View:
+    """The form to have a change run that nobody has approved, with the reason."""
+    reason = blocks.text_input(max_length=500, multiline=True)
+    words = text.render("glass_form", execution=execution, freeze=freeze)
+    parts = [
+        *blocks.sections(words),
+        blocks.input_block("reason", "Why can it not wait for an approver?", reason),
+    ]
+    return blocks.modal(
+        action_ids.GLASS_FORM, "Break glass", parts, submit="Run it now", metadata=metadata
+    )
