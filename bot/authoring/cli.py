@@ -1,14 +1,17 @@
-"""`runbolt playbook …`: the commands for people who write playbooks."""
+"""`runbolt playbook …`, `runbolt policy`: the commands for people who write these files."""
 
 import json
+import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bot import config, rules
 from bot.actions.registry import ACTIONS
-from bot.authoring import draft, files, lint, render, schema
+from bot.authoring import draft, files, lint, policy_table, render, schema
 from bot.model import UserError
 from bot.playbooks import loader
 
@@ -19,6 +22,10 @@ variables (SLACK_BOT_TOKEN, DATABASE_URL and others, see the README)."""
 IMPORT = """\
 Commands become the actions that do the same. A command that no action can do is listed, and becomes
 a manual step. No file is overwritten."""
+
+POLICY = """\
+Reads the configuration and needs no other settings. Exits with 1 and lists the mistakes if there
+are any."""
 
 Subparsers = Any  # argparse has no public name for the class
 
@@ -39,13 +46,31 @@ def _parser() -> ArgumentParser:
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    playbook = top.add_subparsers(required=True, metavar="COMMAND").add_parser(
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    playbook = commands.add_parser(
         "playbook",
         help="check, render and import playbook files, and print their schema",
         description="Work on playbook files. Needs no settings, no database and no Slack.",
     )
     _add_commands(playbook.add_subparsers(required=True, metavar="COMMAND"))
+    _add_policy(commands)
     return top
+
+
+def _add_policy(commands: Subparsers) -> None:
+    summary = "print what each change needs: approvals, approvers, freezes, budgets"
+    policy = _add(commands, "policy", _policy, summary, POLICY)
+    policy.add_argument("file", nargs="?", type=Path, metavar="FILE", help="or RUNBOLT_CONFIG")
+    policy.add_argument("--service", metavar="ID", help="only this service")
+    policy.add_argument(
+        "--at", type=_time, metavar="TIME", help="as it is then, such as 2026-12-24T10:00 (UTC)"
+    )
+
+
+def _time(text: str) -> datetime:
+    """A time in UTC, or with an offset of its own; raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _add_commands(commands: Subparsers) -> None:
@@ -92,6 +117,19 @@ def _lint(arguments: Namespace) -> int:
     if not mistakes:
         print("No mistakes.")
     return 1 if mistakes else 0
+
+
+def _policy(arguments: Namespace) -> int:
+    file = arguments.file or os.environ.get("RUNBOLT_CONFIG")
+    if not file:
+        raise UserError("Name the configuration: runbolt policy FILE, or set RUNBOLT_CONFIG.")
+    risks = {action.name: action.risk for action in ACTIONS}
+    loaded = config.load(Path(file), None, risks)
+    at = arguments.at or datetime.now(UTC)
+    print(policy_table.render(loaded, risks, at, service=arguments.service))
+    for warning in rules.policy.loud_warnings(loaded):
+        print(f"warning: {warning}", file=sys.stderr)
+    return 0
 
 
 def _render(arguments: Namespace) -> int:
