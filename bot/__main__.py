@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
 from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -52,12 +51,13 @@ DRAIN_SECONDS = 25  # Kubernetes grants 30 between TERM and KILL
 BACKLOG = 2048
 
 
-def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
+def load_playbooks(team_config: Config) -> tuple[Playbook, ...]:
     """The team's playbooks, or the shipped ones; raises UserError that lists every mistake."""
-    if folder is not None:
-        return loader.load(folder, ACTIONS)
+    services, defaults = team_config.for_playbooks, team_config.defaults.for_playbooks
+    if team_config.playbooks is not None:
+        return loader.load(team_config.playbooks, ACTIONS, services, defaults)
     with as_file(files("templates") / "playbooks") as shipped:
-        return loader.load(shipped, ACTIONS)
+        return loader.load(shipped, ACTIONS, services, defaults)
 
 
 @asynccontextmanager
@@ -80,7 +80,7 @@ async def open_world(
         await clusters.check(cluster)
     for warning in rules.policy.loud_warnings(team_config):
         log.warning("%s", warning)
-    loaded_playbooks = load_playbooks(team_config.playbooks)
+    loaded_playbooks = load_playbooks(team_config)
     text.compile_all()
     async with AsyncExitStack() as stack:
         client = _open_slack(stack, settings, slack_seconds)

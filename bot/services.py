@@ -8,7 +8,7 @@ from bot.config import Config, DatabaseSource, ServiceConfig
 from bot.model import Place, UserError
 from bot.settings import Settings
 from bot.slack.customer_channel import CustomerChannel
-from bot.systems import ChangingSystems
+from bot.systems import ChangingSystems, database, sessions
 from bot.systems.database import Database
 from bot.systems.http import HttpClient
 from bot.systems.kubernetes import Clusters
@@ -45,14 +45,16 @@ class Services:
 
     def are_same(self, one: Place, other: Place) -> bool:
         """Whether two places are one: the same cluster, namespace and database."""
-        return self._resolved(one) == self._resolved(other)
+        *here, (_, source) = self._resolved(one)
+        *there, (_, other_source) = self._resolved(other)
+        return (here, source) == (there, other_source)
 
-    def _resolved(self, place: Place) -> tuple[str, str, DatabaseSource]:
+    def _resolved(self, place: Place) -> tuple[str, str, tuple[str, DatabaseSource]]:
         service = self._service(place)
         return (
             _listed(place, "cluster", service.all_clusters) or self._clusters.current(),
             _listed(place, "namespace", service.all_namespaces),
-            _database(place, service),
+            self._database(place, service),
         )
 
     def _service(self, place: Place) -> ServiceConfig:
@@ -65,25 +67,40 @@ class Services:
 
     def _make(self, place: Place) -> ChangingSystems:
         service = self._service(place)
-        cluster, namespace, source = self._resolved(place)
+        cluster, namespace, (name, source) = self._resolved(place)
         shown = service.masking.show_variables
         return ChangingSystems(
             cluster=self._clusters.cluster(cluster, namespace, shown_variables=shown),
-            database=Database(self._secret(source.read)),
-            sessions=SessionTerminator(self._secret(source.admin)),
+            database=Database(
+                self._address(source.read),
+                variable=source.read or database.VARIABLE,
+                name=name,
+            ),
+            sessions=SessionTerminator(
+                self._address(source.admin),
+                variable=source.admin or sessions.VARIABLE,
+                name=name,
+            ),
             tcp=TcpProber(),
             http=self._http,
-            stripe=Stripe(self._secret(service.stripe), self._settings.stripe_api_url),
+            stripe=Stripe(self._settings.variable(service.stripe), self._settings.stripe_api_url),
             customers=self._customers(service),
             now=self._now,
             probe_pods=service.policy.probe_pods,
         )
 
-    def _secret(self, source: str) -> str | None:
-        """What a variable or a file says; None for none."""
-        if "/" in source:
-            return Path(source).read_text(encoding="utf-8").strip()
-        return self._settings.variable(source)
+    def _address(self, source: str) -> str | Path | None:
+        """The file that has an address, or what the variable says; None for none."""
+        return Path(source) if "/" in source else self._settings.variable(source)
+
+    def _database(self, place: Place, service: ServiceConfig) -> tuple[str, DatabaseSource]:
+        """What people call the database (nothing where there is only one), and where it is."""
+        name = place.database or next(iter(service.databases), "")
+        if place.database and name not in service.databases:
+            raise UserError(_not_listed(place.service, "database", name))
+        is_one = not self._config.services and len(service.databases) < 2
+        called = "" if is_one or not name else f"{name} of {place.service}"
+        return called, service.databases.get(name, DatabaseSource())
 
 
 def _listed(place: Place, kind: str, names: tuple[str, ...]) -> str:
@@ -92,14 +109,6 @@ def _listed(place: Place, kind: str, names: tuple[str, ...]) -> str:
     if name not in names:
         raise UserError(_not_listed(place.service, kind, name))
     return name
-
-
-def _database(place: Place, service: ServiceConfig) -> DatabaseSource:
-    if not place.database:
-        return next(iter(service.databases.values()), DatabaseSource())
-    if place.database not in service.databases:
-        raise UserError(_not_listed(place.service, "database", place.database))
-    return service.databases[place.database]
 
 
 def _not_listed(service: str, kind: str, name: str) -> str:

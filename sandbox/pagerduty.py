@@ -27,6 +27,7 @@ class Shift:
     schedule: str = "PSCHED1"
     policy: str = "PPOLICY"
     end: str | None = None
+    service: str = "Order Service"
 
 
 @dataclass
@@ -102,9 +103,9 @@ def _error(status: int, message: str, errors: list[str] | None = None) -> web.Re
 
 def _as_oncall(shift: Shift) -> Obj:
     return {
-        "escalation_policy": _reference("escalation_policy", shift.policy, "Order Service"),
+        "escalation_policy": _reference("escalation_policy", shift.policy, shift.service),
         "escalation_level": shift.level,
-        "schedule": _reference("schedule", shift.schedule, "Order Service, primary"),
+        "schedule": _reference("schedule", shift.schedule, f"{shift.service}, primary"),
         "user": _reference("user", "PUSER01", shift.name),
         "start": "2026-11-24T08:00:00Z",
         "end": shift.end,

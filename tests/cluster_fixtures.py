@@ -21,6 +21,8 @@ from sandbox.cluster.requests import Request
 
 SELECTOR = "app=order-service"
 USER = "runbolt"
+# Where sentences say that something is.
+SHOP = f"in namespace {DEFAULT_NAMESPACE} of cluster sandbox"
 CALL_SECONDS = 2.0
 
 

@@ -39,6 +39,77 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant(
+        "a rule lowers without saying so",
+        "bot/config/policy.py",
+        "return self.approvals if self.lowers else max(before, self.approvals)",
+        "return self.approvals",
+        ("tests/test_config_policy.py::test_only_a_rule_that_says_so_lowers",),
+    ),
+    Mutant(
+        "a freeze that begins meanwhile passes the approval",
+        "bot/flows/approvals.py",
+        "        execution = await freezes.apply(world, conn, execution, now)\n",
+        "",
+        ("tests/test_policy_rules.py::test_a_freeze_begins_before_the_approval",),
+    ),
+    Mutant(
+        "a freeze that begins meanwhile passes the start",
+        "bot/flows/runs.py",
+        "            if await _waits_in_freeze(world, conn, execution_id, now):\n"
+        "                return None\n",
+        "",
+        ("tests/test_policy_rules.py::test_a_freeze_begins_before_the_start",),
+    ),
+    Mutant(
+        "what waits uses no budget",
+        "bot/store/executions.py",
+        "OR state NOT IN ('denied', 'expired', 'voided', 'succeeded', 'failed')",
+        "OR state = 'running'",
+        ("tests/test_policy_rules.py::test_two_at_once_do_not_both_fit",),
+    ),
+    Mutant(
+        "approvers of another change approve",
+        "bot/rules/policy.py",
+        "return service.terms(asked.severity, execution.action, execution.risk).approvers",
+        "return service.approvers",
+        ("tests/test_policy_rules.py::test_a_rule_names_other_approvers",),
+    ),
+    Mutant(
+        "who has just taken command breaks the glass",
+        "bot/rules/break_glass.py",
+        "return max((execution.requested_at, *answers, *commanded))",
+        "return max((execution.requested_at, *answers))",
+        ("tests/test_break_glass.py::test_who_may_not_is_refused",),
+    ),
+    Mutant(
+        "an approval is no answer",
+        "bot/rules/break_glass.py",
+        "return max((execution.requested_at, *answers, *commanded))",
+        "return max((execution.requested_at, *commanded))",
+        ("tests/test_break_glass.py::test_an_approval_is_an_answer",),
+    ),
+    Mutant(
+        "the glass is broken for one's own request",
+        "bot/rules/break_glass.py",
+        "if person.id in execution.requesters and not glass.own_requests:",
+        "if False:",
+        ("tests/test_break_glass.py::test_ones_own_request_needs_a_setting",),
+    ),
+    Mutant(
+        "the glass is broken after a denial",
+        "bot/rules/break_glass.py",
+        "    if was_denied:",
+        "    if False:",
+        ("tests/test_break_glass.py::test_a_denial_counts_when_asked_again",),
+    ),
+    Mutant(
+        "the glass is broken in any incident",
+        "bot/rules/break_glass.py",
+        "if incident.severity not in glass.severities:",
+        "if False:",
+        ("tests/test_break_glass.py::test_who_may_not_is_refused",),
+    ),
+    Mutant(
         "start ignores expiry",
         "bot/store/executions.py",
         " AND (expires_at IS NULL OR expires_at > %(now)s)",
@@ -103,16 +174,16 @@ MUTANTS = (
         "a person looked up a minute ago approves",
         "bot/flows/lookups.py",
         "world.directory.fetch_user(by),\n"
-        "        world.directory.fetch_membership(world.config.of(service).approvers)",
+        "        world.directory.fetch_membership(approvers_of(world, execution))",
         "world.directory._cached_person(by),\n"
-        "        world.directory.fetch_membership(world.config.of(service).approvers)",
+        "        world.directory.fetch_membership(approvers_of(world, execution))",
         (f"{RACES}::test_who_left_just_now_approves_nothing",),
     ),
     Mutant(
         "a group read a minute ago approves",
         "bot/flows/lookups.py",
-        "world.directory.fetch_membership(world.config.of(service).approvers)",
-        "world.directory.cached_membership(world.config.of(service).approvers)",
+        "world.directory.fetch_membership(approvers_of(world, execution))",
+        "world.directory.cached_membership(approvers_of(world, execution))",
         ("tests/test_change_approval.py::test_former_approvers_approve_nothing",),
     ),
     Mutant(
@@ -411,6 +482,41 @@ MUTANTS = (
         "any(answer > checked[-1] for answer in answers)",
         "False",
         ("tests/test_card.py::test_the_next_status_is_proposed_once",),
+    ),
+    Mutant(
+        "a step in a place that nothing lists",
+        "bot/playbooks/loader.py",
+        "elif known is not None and name not in known:",
+        "elif False:",
+        ("tests/test_shared_playbooks.py::test_place_is_checked",),
+    ),
+    Mutant(
+        "params checked for the first service only",
+        "bot/playbooks/loader.py",
+        "(is_first or key_path in in_steps)",
+        "is_first",
+        ("tests/test_shared_playbooks.py::test_refused_params_name_their_service",),
+    ),
+    Mutant(
+        "a value decides the action",
+        "bot/playbooks/rendering.py",
+        "return any(part in STRUCTURE for part in key_path)",
+        "return False",
+        ("tests/test_shared_playbooks.py::test_mistakes_are_told_once",),
+    ),
+    Mutant(
+        "a value in a message is a template",
+        "bot/playbooks/rendering.py",
+        'f"({json.dumps(service.known[name], ensure_ascii=False)})"',
+        'f"{service.known[name]}"',
+        ("tests/test_service_values.py::test_messages_say_the_value_itself",),
+    ),
+    Mutant(
+        "expressions reach attributes",
+        "bot/playbooks/rendering.py",
+        "return self.unsafe_undefined(obj, attribute)",
+        "return super().getattr(obj, attribute)",
+        ("tests/test_service_values.py::test_expressions_can_do_nothing_else",),
     ),
 )
 

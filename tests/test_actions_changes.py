@@ -236,5 +236,5 @@ async def test_a_strategy_bounds_what_is_missing(kube: Cluster) -> None:
         raw["spec"]["strategy"] = strategy
         for replicas in (0, 3, 20):
             raw["spec"]["replicas"] = replicas
-            radius = deployments.blast_radius(resources.parse_deployment(raw, "k:6443"))
+            radius = deployments.blast_radius(resources.parse_deployment(raw, "k:6443", "shop"))
             assert (radius.pods, radius.capacity, radius.sessions) == (*bounds, 0)

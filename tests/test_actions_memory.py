@@ -133,9 +133,10 @@ def _measured(kube: Cluster) -> list[str]:
         ),
         (
             500,
-            " Kubernetes failed with status 500 (list pods.metrics.k8s.io). Nothing was read. "
-            "Check that the API server is healthy, then try again. Kubernetes says: Internal error "
-            "occurred: etcdserver: request timed out.",
+            " Kubernetes failed with status 500 (list pods.metrics.k8s.io in namespace "
+            "tickettoken of cluster sandbox). Nothing was read. Check that the API server is "
+            "healthy, then try again. Kubernetes says: Internal error occurred: etcdserver: "
+            "request timed out.",
         ),
     ],
 )

@@ -15,7 +15,7 @@ from bot.systems import ChangingSystems
 from bot.systems.kubernetes import Forbidden, LogGone
 from sandbox.cluster import Cluster
 from sandbox.cluster.tables import status_word
-from tests.cluster_fixtures import SELECTOR, USER, RecordedProgress, carry_out, systems
+from tests.cluster_fixtures import SELECTOR, SHOP, USER, RecordedProgress, carry_out, systems
 
 __all__ = ["systems"]
 
@@ -102,7 +102,7 @@ async def test_only_finished_pods(systems: ChangingSystems, finished: Cluster) -
     usage = await PodUsage(selector=SELECTOR).read(systems.for_reading())
 
     assert (listed.ok, listed.text) == (False, "0 of 0 ready (1 Completed, 1 Evicted)")
-    assert usage.text == "All pods of app=order-service have finished."
+    assert usage.text == f"All pods of app=order-service {SHOP} have finished."
 
 
 @pytest.mark.parametrize("kind", [DeletePods, RollingRestart])
@@ -180,8 +180,8 @@ async def test_a_log_that_its_node_lost(systems: ChangingSystems, kube: Cluster)
     read = await logs(systems)
 
     gone = (
-        f"The log of order-service in {pod} is no longer on its node. Nothing was read. Look for "
-        "it where your logs are collected."
+        f"The log of order-service in pod {pod} {SHOP} is no longer on its node. Nothing was read. "
+        "Look for it where your logs are collected."
     )
     assert read.notes[-1] == gone
     assert read.attachment is not None
@@ -251,7 +251,7 @@ async def test_a_forbidden_exec_names_its_verb(
         )
 
     assert str(refused.value) == (
-        f"The bot may not {verb} pods/exec in tickettoken. Nothing was read. Grant it: "
+        f"The bot may not {verb} pods/exec {SHOP}. Nothing was read. Grant it: "
         "deploy/rbac.yaml has every rule that the bot needs."
     )
 
@@ -261,7 +261,7 @@ async def test_an_exec_into_no_pod(systems: ChangingSystems, kube: Cluster) -> N
         await systems.cluster.exec("order-1", "order-service", ["nc"], timeout=2.0)
 
     assert str(refused.value) == (
-        "There is no pod order-1 in tickettoken. Nothing was read. Check the name. Kubernetes "
+        f"There is no pod order-1 {SHOP}. Nothing was read. Check the name. Kubernetes "
         'says: pods "order-1" not found.'
     )
 

@@ -112,7 +112,10 @@ async def test_no_pods_is_not_well(systems: ChangingSystems, kube: Cluster) -> N
     await kube.scenario("no-pods")
     for read in (list_pods(), tail_logs()):
         reading = await read.read(systems.for_reading())
-        assert (reading.ok, reading.text) == (False, "No pods match app=order-service.")
+        assert (reading.ok, reading.text) == (
+            False,
+            "No pods match app=order-service in namespace tickettoken of cluster sandbox.",
+        )
 
 
 def test_ages_read_like_kubectl() -> None:

@@ -46,8 +46,18 @@ async def test_from_nothing_there_is_no_undo(systems: ChangingSystems, kube: Clu
 @pytest.mark.parametrize(
     ("wanted", "back", "command"),
     [
-        (8, 6, """kubectl patch hpa order-service --patch '{"spec":{"maxReplicas":8}}'"""),
-        (1, 2, """kubectl patch hpa order-service --patch '{"spec":{"minReplicas":1}}'"""),
+        (
+            8,
+            6,
+            "kubectl patch hpa order-service --namespace tickettoken --patch "
+            '\'{"spec":{"maxReplicas":8}}\'',
+        ),
+        (
+            1,
+            2,
+            "kubectl patch hpa order-service --namespace tickettoken --patch "
+            '\'{"spec":{"minReplicas":1}}\'',
+        ),
     ],
 )
 async def test_outside_autoscaler_bounds_is_refused(

@@ -98,7 +98,10 @@ async def test_no_pods_is_not_well(systems: Systems, kube: Cluster) -> None:
     await kube.scenario("no-pods")
     reading = await usage().read(systems)
 
-    assert (reading.ok, reading.text) == (False, "No pods match app=order-service.")
+    assert (reading.ok, reading.text) == (
+        False,
+        "No pods match app=order-service in namespace tickettoken of cluster sandbox.",
+    )
 
 
 async def test_a_cluster_that_measures_nothing(systems: Systems, kube: Cluster) -> None:
@@ -109,7 +112,9 @@ async def test_a_cluster_that_measures_nothing(systems: Systems, kube: Cluster) 
 
 async def test_a_metrics_server_that_is_down(systems: Systems, kube: Cluster) -> None:
     kube.fail(METRICS, 503)
-    with pytest.raises(UserError, match=r"^The metrics server does not answer yet.*in a minute"):
+    with pytest.raises(
+        UserError, match=r"^The metrics server of cluster sandbox does not answer yet.*in a minute"
+    ):
         await usage().read(systems)
 
 

@@ -14,7 +14,7 @@ from bot.model import Plan, UserError
 from bot.systems import ChangingSystems
 from bot.systems.kubernetes import NotFound, RequestRefused
 from sandbox.cluster import Cluster
-from tests.cluster_fixtures import RecordedProgress, carry_out, systems
+from tests.cluster_fixtures import SHOP, RecordedProgress, carry_out, systems
 from tests.conftest import Walk
 
 __all__ = ["systems"]
@@ -51,7 +51,8 @@ async def test_pods_of_a_stateful_set(systems: ChangingSystems, kube: Cluster) -
     assert made.target.startswith(f"pods/app={POSTGRES} in ")
     assert made.warnings == (
         f"{POSTGRES} is a StatefulSet: its pods come back one after another, with their names and "
-        f"volumes. `kubectl rollout restart statefulset/{POSTGRES}` replaces them one by one.",
+        f"volumes. `kubectl rollout restart statefulset/{POSTGRES} --namespace tickettoken` "
+        "replaces them one by one.",
     )
     assert verdict.text == "1 pod was replaced: 1 of 1 ready, no restarts for 0.3 s"
     [pod] = kube.pods(POSTGRES)
@@ -67,7 +68,7 @@ async def test_pods_of_a_daemon_set(systems: ChangingSystems, kube: Cluster) -> 
 
     assert made.warnings == (
         "agent is a DaemonSet: its pods come back each on its node. `kubectl rollout restart "
-        "daemonset/agent` replaces them one by one.",
+        "daemonset/agent --namespace tickettoken` replaces them one by one.",
     )
     assert verdict.text == "3 pods were replaced: 3 of 3 ready, no restarts for 0.3 s"
 
@@ -85,10 +86,11 @@ async def test_a_step_that_names_no_deployment(
         await plan(systems, RESTART.model_copy(update={"deployment": name}))
 
     assert str(refused.value) == (
-        f"{name} is a {kind}, and this step is for Deployments. Nothing was read or changed. Name "
-        f"a Deployment, or use kubectl, such as `kubectl rollout restart {kind.lower()}/{name}`."
+        f"{name} {SHOP} is a {kind}, and this step is for Deployments. Nothing was read or "
+        "changed. Name a Deployment, or use kubectl, such as `kubectl rollout restart "
+        f"{kind.lower()}/{name} --namespace tickettoken`."
         if kind
-        else "There is no deployment nothing in tickettoken. Nothing was read. Check the name. "
+        else f"There is no deployment nothing {SHOP}. Nothing was read. Check the name. "
         'Kubernetes says: deployments.apps "nothing" not found.'
     )
 
@@ -132,7 +134,7 @@ async def test_a_full_quota_is_warned_of(
     [warning] = (await plan(systems, change)).warnings
 
     assert warning == (
-        "The quota of tickettoken has no room for one more pod (shop-quota allows pods=8, 8 is "
+        f"The quota {SHOP} has no room for one more pod (shop-quota allows pods=8, 8 is "
         "used, and 1 more is needed), and no pod is stopped before its successor is ready: the "
         "rollout would stand still. Raise the quota first."
     )
@@ -170,9 +172,9 @@ async def test_a_limit_range_refuses_while_planning(
 
     name = "the pod" if kind == "Pod" else "order-service"
     assert str(refused.value) == (
-        f"No pod with a limit of 1Gi would be let in: the LimitRange shop-limits {problem}, which "
-        f"{name} breaks. Nothing was planned. Ask for another limit, or change the LimitRange "
-        "first."
+        "No pod with a limit of 1Gi would be let into namespace tickettoken of cluster sandbox: "
+        f"the LimitRange shop-limits {problem}, which {name} "
+        "breaks. Nothing was planned. Ask for another limit, or change the LimitRange first."
     )
 
 
@@ -250,7 +252,8 @@ async def test_a_policy_refuses_while_planning(systems: ChangingSystems, kube: C
         await plan(systems, SCALE)
 
     assert str(refused.value) == (
-        "Kubernetes refused to patch deployments order-service. Nothing was changed. Kubernetes "
+        f"Kubernetes refused to patch deployments order-service {SHOP}. Nothing was changed. "
+        "Kubernetes "
         'says: deployments.apps "order-service" is forbidden: ValidatingAdmissionPolicy '
         "'shop-policy' with binding 'shop-policy' denied request: no changes on a Friday."
     )

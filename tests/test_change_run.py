@@ -90,12 +90,13 @@ async def test_a_busy_target_is_waited_for(walk: Walk, bot: Bot, broken: Cluster
     request = walk.execution(channel)
     assert re.match(
         ":hourglass_flowing_sand: Approved, starts after “Roll back” of INC-1, which changes "
-        r"deployment/order-service now\.",
+        r"deployment/order-service in namespace tickettoken now\.",
         request.state,
     )
     turn = "Roll back · Approved, starts after “Roll back” of INC-1, which changes "
     assert (
-        walk.card(channel)["Waits for its turn"] == f"{turn}deployment/order-service now · @oncall"
+        walk.card(channel)["Waits for its turn"]
+        == f"{turn}deployment/order-service in namespace tickettoken now · @oncall"
     )
     assert request.buttons == ("Deny…", "Withdraw…")
     assert patches(broken) == 0

@@ -192,9 +192,10 @@ async def test_refused_credentials_are_asked_for_once(
             await cluster.pods(SELECTOR)
 
     assert str(refused.value) == (
-        "Kubernetes does not accept the bot's credentials (list pods), although they were read "
-        "again. Nothing was read. Renew the token in its kubeconfig, or check its service account; "
-        "README.md says how to make a token that lasts."
+        "Kubernetes does not accept the bot's credentials (list pods in namespace tickettoken of "
+        "cluster sandbox), although they were read again. Nothing was read. Renew the token in "
+        "its kubeconfig, or check its service account; README.md says how to make a token that "
+        "lasts."
     )
     assert statuses(kube) == [401, 401]
 
@@ -212,8 +213,10 @@ async def test_program_that_fails_is_told(
         assert len(await cluster.pods(SELECTOR)) == 3
 
     assert (
-        "the credentials cannot be read: " + sys.executable + " ended with exit code 1; "
-        "list pods). Nothing was read."
+        "the credentials cannot be read: " + sys.executable + " ended with exit code 1; list "
+        "pods in namespace tickettoken of "
+        "cluster sandbox). Nothing was "
+        "read."
     ) in str(failed.value)
     assert statuses(kube) == [200]
 

@@ -9,11 +9,13 @@ from bot.systems.kubernetes import errors
 from bot.systems.kubernetes.access import Access, check
 from bot.systems.kubernetes.errors import ApiCall, ClusterError
 
-READ = ApiCall("get", "pods", "shop", "order-1")
-LIST = ApiCall("list", "pods", "shop")
-WRITE = ApiCall("patch", "deployments", "shop", "order-service", mutating=True)
-DRY_RUN = ApiCall("patch", "deployments", "shop", "order-service", mutating=True, dry_run=True)
-LOG = ApiCall("get", "pods/log", "shop", "order-1")
+READ = ApiCall("get", "pods", "eu", "shop", "order-1")
+LIST = ApiCall("list", "pods", "eu", "shop")
+WRITE = ApiCall("patch", "deployments", "eu", "shop", "order-service", mutating=True)
+DRY_RUN = ApiCall(
+    "patch", "deployments", "eu", "shop", "order-service", mutating=True, dry_run=True
+)
+LOG = ApiCall("get", "pods/log", "eu", "shop", "order-1")
 
 
 def status(message: str) -> bytes:
@@ -30,7 +32,8 @@ def status(message: str) -> bytes:
     ],
 )
 def test_how_a_call_is_named(call: ApiCall, description: str, subject: str) -> None:
-    assert (call.description, call.subject) == (description, subject)
+    place = "in namespace shop of cluster eu"
+    assert (call.description, call.subject) == (f"{description} {place}", f"{subject} {place}")
 
 
 @pytest.mark.parametrize(
@@ -63,9 +66,10 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "Unauthorized",
             errors.Unauthorized,
             False,
-            "Kubernetes does not accept the bot's credentials (get pods order-1), although they "
-            "were read again. Nothing was read. Renew the token in its kubeconfig, or check its "
-            "service account; README.md says how to make a token that lasts.",
+            "Kubernetes does not accept the bot's credentials (get pods order-1 in namespace "
+            "shop of cluster eu), although they were read again. Nothing was read. Renew the "
+            "token in its kubeconfig, or check its service account; README.md says how to make a "
+            "token that lasts.",
         ),
         (
             WRITE,
@@ -73,8 +77,8 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "deployments is forbidden",
             errors.Forbidden,
             False,
-            "The bot may not patch deployments in shop. Nothing was changed. Grant it: "
-            "deploy/rbac.yaml has every rule that the bot needs.",
+            "The bot may not patch deployments order-service in namespace shop of cluster eu. "
+            "Nothing was changed. Grant it: deploy/rbac.yaml has every rule that the bot needs.",
         ),
         (
             WRITE,
@@ -82,27 +86,27 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "exceeded quota: pods.",
             errors.RequestRefused,
             False,
-            "Kubernetes refused to patch deployments order-service. Nothing was changed. "
-            "Kubernetes says: exceeded quota: pods.",
+            "Kubernetes refused to patch deployments order-service in namespace shop of cluster "
+            "eu. Nothing was changed. Kubernetes says: exceeded quota: pods.",
         ),
         (
-            ApiCall("create", "pods/exec", "shop", "order-1"),
+            ApiCall("create", "pods/exec", "eu", "shop", "order-1"),
             403,
             'pods "order-1" is forbidden: User "runbolt" cannot get resource "pods/exec" in API '
             'group "" in the namespace "shop"',
             errors.Forbidden,
             False,
-            "The bot may not get pods/exec in shop. Nothing was read. Grant it: deploy/rbac.yaml "
-            "has every rule that the bot needs.",
+            "The bot may not get pods/exec in namespace shop of cluster eu. Nothing was "
+            "read. Grant it: deploy/rbac.yaml has every rule that the bot needs.",
         ),
         (
-            ApiCall("list", "nodes", "shop"),
+            ApiCall("list", "nodes", "eu", "shop"),
             403,
             'nodes is forbidden: User "runbolt" cannot list resource "nodes" in API group "" at '
             "the cluster scope",
             errors.Forbidden,
             False,
-            "The bot may not list nodes in the whole cluster. Nothing was read. Grant it: "
+            "The bot may not list nodes in cluster eu. Nothing was read. Grant it: "
             "deploy/rbac.yaml has every rule that the bot needs.",
         ),
         *(
@@ -112,7 +116,8 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
                 reason,
                 errors.RequestRefused,
                 False,
-                "Kubernetes refused to patch deployments order-service. Nothing was changed. "
+                "Kubernetes refused to patch deployments order-service in namespace shop of "
+                "cluster eu. Nothing was changed. "
                 f"Kubernetes says: {reason}.",
             )
             for reason in (
@@ -128,8 +133,8 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "",
             errors.NotFound,
             False,
-            "There is no pod order-1 in shop. Nothing was read. Check the name. "
-            'Kubernetes says: {"kind": "Status", "message": ""}.',
+            "There is no pod order-1 in namespace shop of cluster eu. Nothing was read. Check "
+            'the name. Kubernetes says: {"kind": "Status", "message": ""}.',
         ),
         (
             READ,
@@ -137,8 +142,8 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             'pods "order-1" not found',
             errors.ObjectNotFound,
             False,
-            "There is no pod order-1 in shop. Nothing was read. Check the name. Kubernetes says: "
-            'pods "order-1" not found.',
+            "There is no pod order-1 in namespace shop of cluster eu. Nothing was read. Check "
+            'the name. Kubernetes says: pods "order-1" not found.',
         ),
         (
             WRITE,
@@ -146,8 +151,9 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "object has been modified",
             errors.Conflict,
             False,
-            "Somebody else changed deployment order-service in the meantime. Nothing was changed. "
-            "Look at it, then try again. Kubernetes says: object has been modified.",
+            "Somebody else changed deployment order-service in namespace shop of cluster eu in "
+            "the meantime. Nothing was changed. Look at it, then try again. Kubernetes says: "
+            "object has been modified.",
         ),
         (
             WRITE,
@@ -155,7 +161,8 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             TEST_FAILED,
             errors.Conflict,
             False,
-            "Somebody else changed deployment order-service in the meantime. Nothing was changed. "
+            "Somebody else changed deployment order-service in namespace shop of cluster eu in "
+            "the meantime. Nothing was changed. "
             f"Look at it, then try again. Kubernetes says: {TEST_FAILED}.",
         ),
         (
@@ -164,7 +171,8 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             TEST_FAILED,
             errors.RequestRefused,
             False,
-            "Kubernetes refused to get pods order-1. Nothing was read. "
+            "Kubernetes refused to get pods order-1 in namespace shop of cluster eu. Nothing was "
+            "read. "
             f"Kubernetes says: {TEST_FAILED}.",
         ),
         (
@@ -173,8 +181,8 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "replicas is negative",
             errors.RequestRefused,
             False,
-            "Kubernetes refused to patch deployments order-service. Nothing was changed. "
-            "Kubernetes says: replicas is negative.",
+            "Kubernetes refused to patch deployments order-service in namespace shop of cluster "
+            "eu. Nothing was changed. Kubernetes says: replicas is negative.",
         ),
         (
             WRITE,
@@ -182,8 +190,9 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "too many requests",
             errors.Unavailable,
             False,
-            "Kubernetes cannot serve this now (patch deployments order-service). Nothing was "
-            "changed. Try again in a moment. Kubernetes says: too many requests.",
+            "Kubernetes cannot serve this now (patch deployments order-service in namespace shop "
+            "of cluster eu). Nothing was changed. Try again in a moment. Kubernetes says: too "
+            "many requests.",
         ),
         (
             LIST,
@@ -191,8 +200,8 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "starting",
             errors.Unavailable,
             False,
-            "Kubernetes cannot serve this now (list pods). Nothing was read. Try again in a "
-            "moment. Kubernetes says: starting.",
+            "Kubernetes cannot serve this now (list pods in namespace shop of cluster eu). "
+            "Nothing was read. Try again in a moment. Kubernetes says: starting.",
         ),
         (
             LIST,
@@ -200,8 +209,9 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "etcd is away",
             errors.Unreachable,
             False,
-            "Kubernetes failed with status 500 (list pods). Nothing was read. Check that the API "
-            "server is healthy, then try again. Kubernetes says: etcd is away.",
+            "Kubernetes failed with status 500 (list pods in namespace shop of cluster eu). "
+            "Nothing was read. Check that the API server is healthy, then try again. Kubernetes "
+            "says: etcd is away.",
         ),
         (
             WRITE,
@@ -209,8 +219,9 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "timeout",
             errors.Unreachable,
             True,
-            "Kubernetes failed with status 504 (patch deployments order-service). Whether it was "
-            "changed is unknown: look at it before you try again. Kubernetes says: timeout.",
+            "Kubernetes failed with status 504 (patch deployments order-service in namespace "
+            "shop of cluster eu). Whether it was changed is unknown: look at it before you try "
+            "again. Kubernetes says: timeout.",
         ),
         (
             WRITE,
@@ -218,9 +229,9 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "no healthy upstream",
             errors.Unreachable,
             True,
-            "Kubernetes failed with status 503 (patch deployments order-service). Whether it was "
-            "changed is unknown: look at it before you try again. Kubernetes says: no healthy "
-            "upstream.",
+            "Kubernetes failed with status 503 (patch deployments order-service in namespace "
+            "shop of cluster eu). Whether it was changed is unknown: look at it before you try "
+            "again. Kubernetes says: no healthy upstream.",
         ),
         (
             WRITE,
@@ -228,8 +239,9 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "gone",
             errors.Unreachable,
             True,
-            "Kubernetes failed with status 499 (patch deployments order-service). Whether it was "
-            "changed is unknown: look at it before you try again. Kubernetes says: gone.",
+            "Kubernetes failed with status 499 (patch deployments order-service in namespace "
+            "shop of cluster eu). Whether it was changed is unknown: look at it before you try "
+            "again. Kubernetes says: gone.",
         ),
         (
             READ,
@@ -237,7 +249,8 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "moved",
             errors.RequestRefused,
             False,
-            "Kubernetes refused to get pods order-1. Nothing was read. Kubernetes says: moved.",
+            "Kubernetes refused to get pods order-1 in namespace shop of cluster eu. Nothing was "
+            "read. Kubernetes says: moved.",
         ),
     ],
 )
@@ -254,52 +267,57 @@ def test_what_a_refusal_says(
         (
             errors.timed_out(READ, 10.0),
             False,
-            "Kubernetes did not answer within 10 s (get pods order-1). Nothing was read. Check "
-            "that the API server is healthy, then try again.",
+            "Kubernetes did not answer within 10 s (get pods order-1 in namespace shop of "
+            "cluster eu). Nothing was read. Check that the API server is healthy, then try again.",
         ),
         (
             errors.timed_out(WRITE, 2.5),
             True,
-            "Kubernetes did not answer within 2.5 s (patch deployments order-service). Whether it "
-            "was changed is unknown: look at it before you try again.",
+            "Kubernetes did not answer within 2.5 s (patch deployments order-service in "
+            "namespace shop of cluster eu). Whether it was changed is unknown: look at it before "
+            "you try again.",
         ),
         (
             errors.timed_out(DRY_RUN, 2.5),
             False,
-            "Kubernetes did not answer within 2.5 s (patch deployments order-service). Nothing was "
-            "changed. Check that the API server is healthy, then try again.",
+            "Kubernetes did not answer within 2.5 s (patch deployments order-service in "
+            "namespace shop of cluster eu). Nothing was changed. Check that the API server is "
+            "healthy, then try again.",
         ),
         (
             errors.disconnected(DRY_RUN, "https://k:6443", "reset"),
             False,
             "The connection to Kubernetes at https://k:6443 broke off (reset; patch deployments "
-            "order-service). Nothing was changed. Check that the API server is healthy, then try "
-            "again.",
+            "order-service in namespace shop of cluster eu). Nothing was changed. Check that the "
+            "API server is healthy, then try again.",
         ),
         (
             errors.from_response(DRY_RUN, 500, b""),
             False,
-            "Kubernetes failed with status 500 (patch deployments order-service). Nothing was "
-            "changed. Check that the API server is healthy, then try again. ",
+            "Kubernetes failed with status 500 (patch deployments order-service in namespace "
+            "shop of cluster eu). Nothing was changed. Check that the API server is healthy, "
+            "then try again. ",
         ),
         (
             errors.not_connected(WRITE, "https://k:6443", "refused"),
             False,
             "Kubernetes cannot be reached at https://k:6443 (refused; patch deployments "
-            "order-service). Nothing was changed. Check that the API server is running, and the "
-            "bot's kubeconfig and network.",
+            "order-service in namespace shop of cluster eu). Nothing was changed. Check that the "
+            "API server is running, and the bot's kubeconfig and network.",
         ),
         (
             errors.disconnected(WRITE, "https://k:6443", "reset"),
             True,
             "The connection to Kubernetes at https://k:6443 broke off (reset; patch deployments "
-            "order-service). Whether it was changed is unknown: look at it before you try again.",
+            "order-service in namespace shop of cluster eu). Whether it was changed is unknown: "
+            "look at it before you try again.",
         ),
         (
             errors.disconnected(LIST, "https://k:6443", "reset"),
             False,
-            "The connection to Kubernetes at https://k:6443 broke off (reset; list pods). Nothing "
-            "was read. Check that the API server is healthy, then try again.",
+            "The connection to Kubernetes at https://k:6443 broke off (reset; list pods in "
+            "namespace shop of cluster eu). Nothing was read. Check that the API server is "
+            "healthy, then try again.",
         ),
     ],
 )

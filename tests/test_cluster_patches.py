@@ -21,6 +21,7 @@ TEMPLATE: Obj = {"spec": {"containers": [{"name": "main"}, {"name": "log", "imag
 def deployment(**changes: Any) -> Deployment:
     values = {
         "cluster": "k:6443",
+        "place": "namespace shop of cluster eu",
         "namespace": "shop",
         "name": "order-service",
         "uid": "u",

@@ -20,7 +20,7 @@ from tests.waiting import until
 __all__ = ["broken", "systems"]
 
 LOST = ("list", 500)
-WAITS = "Kubernetes does not answer. Waiting for it, for {} s at most"
+WAITS = "Kubernetes of cluster sandbox does not answer. Waiting for it, for {} s at most"
 
 
 @pytest.fixture

@@ -15,12 +15,10 @@ from bot.model import UserError
 from bot.systems.kubernetes import Cluster, ClusterError, Clusters, NotConnected, patches
 from sandbox.cluster import DEFAULT_NAMESPACE
 from sandbox.cluster import Cluster as SimulatedCluster
-from sandbox.cluster.resources import DEPLOYMENTS, NAMESPACES, PODS
-from sandbox.cluster.store import editable_copy
+from sandbox.cluster.resources import PODS
 from tests.cluster_fixtures import SELECTOR, USER, open_clusters
+from tests.several_clusters import Obj, copy_order_service, merged, written
 from tests.waiting import until
-
-Obj = dict[str, Any]
 
 
 @pytest.fixture
@@ -30,23 +28,8 @@ async def other() -> AsyncIterator[SimulatedCluster]:
         yield cluster
 
 
-def merged(**clusters: Obj) -> Obj:
-    """One kubeconfig whose contexts have these names; the first is the current one."""
-    parts: Obj = {"clusters": [], "users": [], "contexts": []}
-    for name, config in clusters.items():
-        for key, part in (("clusters", "cluster"), ("users", "user")):
-            parts[key].append({"name": name, part: config[key][0][part]})
-        parts["contexts"].append({"name": name, "context": {"cluster": name, "user": name}})
-    return parts | {"current-context": next(iter(clusters))}
-
-
 def read(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
-
-
-def written(path: Path, config: Obj) -> Path:
-    path.write_text(yaml.safe_dump(config))
-    return path
 
 
 @pytest.fixture
@@ -59,15 +42,6 @@ def path(kube: SimulatedCluster, other: SimulatedCluster, tmp_path: Path) -> Pat
 async def clusters(path: Path) -> AsyncIterator[Clusters]:
     async with open_clusters(path) as opened:
         yield opened
-
-
-async def copy_order_service(kube: SimulatedCluster, namespace: str) -> None:
-    """Make a second order-service in another namespace, and wait until it runs."""
-    copied = editable_copy(kube.deployment())
-    copied["metadata"] = {"name": "order-service", "namespace": namespace}
-    kube.state.store.create(NAMESPACES, {"metadata": {"name": namespace}})
-    kube.state.store.create(DEPLOYMENTS, copied)
-    await kube.wait_until(lambda: len(kube.state.store.list(PODS, namespace)) == 3)
 
 
 def shop(clusters: Clusters, context: str = "") -> Cluster:

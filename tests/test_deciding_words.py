@@ -14,7 +14,7 @@ from bot.actions.kubernetes.scale import ScaleDeployment
 from bot.model import BlastRadius, Plan, Table
 from bot.systems import ChangingSystems
 from sandbox.cluster import Cluster
-from tests.cluster_fixtures import SELECTOR, USER, systems
+from tests.cluster_fixtures import SELECTOR, SHOP, USER, systems
 from tests.conftest import Walk
 
 __all__ = ["systems"]
@@ -27,7 +27,7 @@ PAUSE = SetEnvironment(deployment=NAME, variable="ORDERS_PAUSED", value="true")
 MEMORY = MemoryLimit(deployment=NAME, limit="768Mi")
 ROLLBACK = RollBack(deployment=NAME)
 
-FULL = "The quota of tickettoken has no room for {} (shop-quota allows pods=8, 8 is used, and {}"
+FULL = f"The quota {SHOP} has no room for {{}} (shop-quota allows pods=8, 8 is used, and {{}}"
 ALLOWED = (
     "The disruption budget order-service-budget lets {} go now, so that 2 stay ready. This takes "
     "{} and does not heed it."

@@ -4,6 +4,7 @@ import re
 
 from bot.views import action_ids
 from sandbox.cluster import Cluster
+from tests.cluster_fixtures import SHOP
 from tests.conftest import Walk
 from tests.pausing import request_pause
 from tests.rollbacks import DONE, REASON, asked, broken, done, patches
@@ -104,7 +105,7 @@ async def test_where_no_plan_is_left(walk: Walk, broken: Cluster, asked: str) ->
     late = walk.execution(channel)
     assert AT.sub("", late.outcome).startswith(
         "Changed since this plan was made: image v2.4.0 → v2.3.0, by “Roll back” of INC-1. Nothing "
-        "was done. deployment/order-service has no revision 5, so nothing was planned."
+        f"was done. deployment/order-service {SHOP} has no revision 5, so nothing was planned."
     )
     assert late.buttons == ("Request again…",)
 

@@ -17,7 +17,7 @@ from bot.systems import ChangingSystems
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.cluster.resources import DEPLOYMENTS
-from tests.cluster_fixtures import SELECTOR, RecordedProgress, systems
+from tests.cluster_fixtures import SELECTOR, SHOP, RecordedProgress, systems
 from tests.conftest import ORDERS, Bot, Clock, Walk
 from tests.manual_changes import (
     patch_deployment,
@@ -182,7 +182,7 @@ async def test_a_missing_permission_is_told(
     request = walk.execution(channel)
     assert request.state == "Unknown"
     assert request.outcome.startswith("0 of 3 pods were deleted. Kubernetes failed with status 500")
-    assert request.outcome.count("The bot may not patch pods in tickettoken.") == 1
+    assert request.outcome.count(f"The bot may not patch pods {SHOP}.") == 1
     kube.permit("runbolt", "patch", "pods")
     clock.forward(seconds=11)
     await bot.tick()

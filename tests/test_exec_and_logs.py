@@ -33,7 +33,7 @@ class Socket:
             yield WSMessage(kind, frame, None)
 
 
-EXEC = ApiCall("create", "pods/exec", "shop", "order-1")
+EXEC = ApiCall("create", "pods/exec", "eu", "shop", "order-1")
 
 
 async def run(*frames: bytes | str) -> pod_exec.ExecResult:
@@ -71,6 +71,7 @@ async def test_how_a_command_ends(
     assert await run(*frames) == pod_exec.ExecResult(*expected)
 
 
+FAILED = "nc could not be run in pod order-1 in namespace shop of cluster eu:"
 BROKEN = "Nothing was changed. Look at the pod, then try again."
 
 
@@ -80,40 +81,44 @@ BROKEN = "Nothing was changed. Look at the pod, then try again."
         (
             ["\x03" + failure('exec: "nc": executable file not found in $PATH')],
             errors.CommandNotFound,
-            "The container of order-1 has no nc. Nothing was run in it.",
+            "The container of pod order-1 in namespace shop of cluster eu has no nc. Nothing was "
+            "run in it.",
         ),
         (
             ["\x03" + failure("stat /bin/nc: no such file or directory")],
             errors.CommandNotFound,
-            "The container of order-1 has no nc. Nothing was run in it.",
+            "The container of pod order-1 in namespace shop of cluster eu has no nc. Nothing was "
+            "run in it.",
         ),
         (
             ["\x03" + failure("container is not running.")],
             errors.RequestRefused,
-            f"nc could not be run in order-1: container is not running. {BROKEN}",
+            f"{FAILED} container is not running. {BROKEN}",
         ),
         (
             ["\x03plain words"],
             errors.RequestRefused,
-            f"nc could not be run in order-1: plain words. {BROKEN}",
+            f"{FAILED} plain words. {BROKEN}",
         ),
-        (['\x03["a"]'], errors.RequestRefused, f'nc could not be run in order-1: ["a"]. {BROKEN}'),
+        (
+            ['\x03["a"]'],
+            errors.RequestRefused,
+            f'{FAILED} ["a"]. {BROKEN}',
+        ),
         (
             ["\x03" + "z" * 400],
             errors.RequestRefused,
-            f"nc could not be run in order-1: {'z' * 300}. {BROKEN}",
+            f"{FAILED} {'z' * 300}. {BROKEN}",
         ),
         (
             [b"\x01half"],
             errors.RequestRefused,
-            "nc could not be run in order-1: the connection ended before the command did. "
-            + BROKEN,
+            f"{FAILED} the connection ended before the command did. {BROKEN}",
         ),
         (
             ['\x03{"status": "Failure", "details": null}'],
             errors.RequestRefused,
-            "nc could not be run in order-1: the connection ended before the command did. "
-            + BROKEN,
+            f"{FAILED} the connection ended before the command did. {BROKEN}",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.shop import Shop
 from sandbox.slack import Button, Slack
+from tests.cluster_fixtures import SHOP
 from tests.conftest import Bot, Walk
 from tests.readers import Post
 
@@ -120,7 +121,7 @@ async def test_a_forbidden_look_names_its_permission(walk: Walk, kube: Cluster) 
     await walk.press_step("oncall", "pods", channel)
 
     verdict = (
-        ":warning: The bot may not list pods in tickettoken. Nothing was read. Grant it: "
+        f":warning: The bot may not list pods {SHOP}. Nothing was read. Grant it: "
         "deploy/rbac.yaml has every rule that the bot needs."
     )
     assert walk.step(channel, "pods").lines == (verdict, BY_ONCALL)

@@ -186,7 +186,7 @@ WARNINGS: list[tuple[dict[str, Any], str]] = [
             }
         },
         "Shop main owns order-service, and its operator may put this back. To keep it, change it "
-        "there: `kubectl edit Shop main`.",
+        "there: `kubectl edit Shop main --namespace tickettoken`.",
     ),
 ]
 
@@ -217,6 +217,6 @@ async def test_scaling_warns_of_keda(systems: ChangingSystems, kube: Cluster) ->
     assert plan.warnings == (
         "The autoscaler order-service (2 to 6), made by KEDA from orders is in charge, and may set "
         "this back when it looks again. To make it last, change the autoscaler's own limit: "
-        "`kubectl patch scaledobject --type merge orders --patch "
+        "`kubectl patch scaledobject --type merge orders --namespace tickettoken --patch "
         '\'{"spec":{"minReplicaCount":5}}\'`',
     )

@@ -5,6 +5,7 @@ import pytest
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal
+from tests.cluster_fixtures import SHOP
 from tests.conftest import Clock, Walk
 
 MEMORY = "it runs out of memory"
@@ -91,14 +92,14 @@ BOUNDS = (
     (
         "",
         "64Gi",
-        "The memory limit of order-service in deployment/order-service is 512Mi, and one step "
-        "changes it by at most 4 times, so nothing was planned.",
+        f"The memory limit of order-service in deployment/order-service {SHOP} is 512Mi, and one "
+        "step changes it by at most 4 times, so nothing was planned.",
         "2Gi",
     ),
     (
         "5Gi",
         "2Gi",
-        "The quota of tickettoken has no room for this, so nothing was planned: shop-quota",
+        f"The quota {SHOP} has no room for this, so nothing was planned: shop-quota",
         "1365Mi",
     ),
 )

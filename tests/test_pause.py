@@ -13,6 +13,7 @@ from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Slack
+from tests.cluster_fixtures import SHOP
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.manual_changes import patch_env, variable
 from tests.pausing import approve_pause, declare, patches, paused, request_pause
@@ -391,9 +392,9 @@ async def test_only_a_pause_is_resumed(walk: Walk, kube: Cluster, value: str | N
 
     state = "not set" if value is None else "“false”"
     assert walk.answer("oncall") == (
-        "Orders are not paused, so there is nothing to resume. ORDERS_PAUSED of order-service is "
-        f"{state}, and nothing was planned. If something is still wrong, look at the pods and the "
-        "logs."
+        "Orders are not paused, so there is nothing to resume. ORDERS_PAUSED of order-service "
+        f"{SHOP} is {state}, and nothing was planned. If something is still wrong, look at the "
+        "pods and the logs."
     )
     assert walk.executions(channel) == []
 
@@ -506,7 +507,7 @@ async def test_pausing_twice_is_refused(walk: Walk, paused: str) -> None:
     await walk.submit("oncall", reason="Still stolen", revert_after="30")
 
     assert walk.answer("oncall") == (
-        "ORDERS_PAUSED of order-service is “true” already, so there is nothing to do."
+        f"ORDERS_PAUSED of order-service {SHOP} is “true” already, so there is nothing to do."
     )
     assert len(walk.executions(paused)) == 1
 
@@ -519,7 +520,8 @@ async def test_a_pause_of_another_incident_ends(walk: Walk, clock: Clock, paused
     await walk.submit("oncall", reason="More stolen cards", revert_after="60")
 
     assert walk.answer("oncall") == (
-        "ORDERS_PAUSED of order-service is “true” already, so there is nothing to do. But “orders "
+        f"ORDERS_PAUSED of order-service {SHOP} is “true” already, so there is nothing to do. But "
+        "“orders "
         "paused” of INC-1 ends at 10:30 UTC. If it must last longer, extend it there: the bot asks "
         "5 min before."
     )
@@ -603,7 +605,7 @@ async def test_a_value_from_elsewhere_is_refused(walk: Walk, kube: Cluster) -> N
     channel = await request_pause(walk)
 
     assert walk.answer("oncall") == (
-        "ORDERS_PAUSED of order-service comes from ConfigMap shop (paused), so nothing was "
+        f"ORDERS_PAUSED of order-service {SHOP} comes from ConfigMap shop (paused), so nothing was "
         "planned. Change it there, or by hand."
     )
     assert walk.executions(channel) == []

@@ -136,7 +136,8 @@ async def test_a_busy_target_delays_resuming(
     clock.forward(minutes=31)
     await bot.tick()
     busy = (
-        "Approved, starts after “Rolling restart” of INC-2, which changes deployment/order-service"
+        "Approved, starts after “Rolling restart” of INC-2, which changes "
+        "deployment/order-service in namespace tickettoken"
     )
     assert busy in walk.text(paused)
 

@@ -65,7 +65,7 @@ def squeezed(text: str) -> list[str]:
 
 
 def test_a_service_in_a_freeze(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["policy", str(team), "--service", "checkout", "--at", "2026-12-24T10:00"]
+    words = ["policy", "--config", str(team), "--service", "checkout", "--at", "2026-12-24T10:00"]
 
     assert cli.run(words) == 0
 
@@ -95,17 +95,17 @@ def test_all_services_at_another_time(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--service", "serach"], 'lists no service "serach"; did you mean "search"?'),
-        ([], 'action "rolback"; did you mean'),
+        (["--service", "chekout"], 'lists no service "chekout"; did you mean "checkout"?'),
+        ([], 'action "rolbak"; did you mean'),
     ],
 )
 def test_a_mistake_is_exit_code_one(
     team: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: str
 ) -> None:
     if not words:
-        team.write_text(TEAM.replace("[rollback]", "[rolback]"))
+        team.write_text(TEAM.replace("[rollback]", "[rolbak]"))
 
-    assert cli.run(["policy", str(team), *words]) == 1
+    assert cli.run(["policy", "--config", str(team), *words]) == 1
 
     printed = capsys.readouterr()
     assert (told in printed.err, printed.out) == (True, "")
@@ -119,5 +119,5 @@ def test_the_file_must_be_named(
     assert cli.run(["policy"]) == 1
 
     assert capsys.readouterr().err == (
-        "Name the configuration: runbolt policy FILE, or set RUNBOLT_CONFIG.\n"
+        "Name the configuration: set RUNBOLT_CONFIG, or add --config PATH.\n"
     )

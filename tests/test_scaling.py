@@ -6,6 +6,7 @@ import pytest
 
 from bot.views import action_ids
 from sandbox.cluster import Cluster
+from tests.cluster_fixtures import SHOP
 from tests.conftest import Walk
 from tests.rollbacks import DONE
 
@@ -97,9 +98,10 @@ async def test_an_autoscaler_in_charge(walk: Walk, kube: Cluster) -> None:
     told = await walk.submit_refused("oncall", replicas="5", reason="CPU")
 
     assert told == {
-        "replicas": "The autoscaler order-service (2 to 4) is in charge of deployment/order-service"
-        " and would set it back to 4 within seconds, so nothing was planned. Change its limits: "
-        """`kubectl patch hpa order-service --patch '{"spec":{"maxReplicas":5}}'`. """ + BOUNDS
+        "replicas": "The autoscaler order-service (2 to 4) is in charge of "
+        f"deployment/order-service {SHOP} and would set it back to 4 within seconds, so "
+        "nothing was planned. Change its limits: `kubectl patch hpa order-service "
+        '--namespace tickettoken --patch \'{"spec":{"maxReplicas":5}}\'`. ' + BOUNDS
     }
     assert (walk.executions(channel), walk.answers("oncall", channel)) == ([], [])
 
@@ -112,9 +114,9 @@ async def test_an_autoscaler_that_allows_it(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     await ask(walk, channel)
     assert walk.execution(channel).warnings == (
-        ":warning: The autoscaler order-service (2 to 6) is in charge, and may set this back when "
-        "it looks again. To make it last, change the autoscaler's own limit: `kubectl patch hpa "
-        """order-service --patch '{"spec":{"minReplicas":5}}'`""",
+        ":warning: The autoscaler order-service (2 to 6) is in charge, and may set this back "
+        "when it looks again. To make it last, change the autoscaler's own limit: `kubectl patch "
+        'hpa order-service --namespace tickettoken --patch \'{"spec":{"minReplicas":5}}\'`',
     )
 
     await walk.press("second", action_ids.APPROVE, channel)
@@ -178,7 +180,7 @@ async def test_a_full_quota(walk: Walk, kube: Cluster) -> None:
 
     bounds = "Now 3. It may be set from 1 to 4."
     assert told == {
-        "replicas": "The quota of tickettoken has no room for this, so nothing was planned: "
+        "replicas": f"The quota {SHOP} has no room for this, so nothing was planned: "
         "shop-quota allows pods=9, 8 is used, and 2 more is needed. Ask for less, or raise the "
         f"quota first. deployment/order-service is as it was. {bounds}"
     }
@@ -193,7 +195,7 @@ async def test_a_missing_right(walk: Walk, kube: Cluster) -> None:
     await ask(walk, channel)
 
     assert refused(walk, channel) == [
-        "The bot may not patch deployments in tickettoken. Nothing was changed. Grant it: "
+        f"The bot may not patch deployments order-service {SHOP}. Nothing was changed. Grant it: "
         "deploy/rbac.yaml has every rule that the bot needs."
     ]
 
@@ -213,7 +215,7 @@ async def test_an_unreachable_cluster(walk: Walk, kube: Cluster) -> None:
     await ask(walk, channel)
 
     [told] = refused(walk, channel)
-    assert re.sub(r" at http.*order-service\)", "", told) == (
+    assert re.sub(rf" at http.*order-service {SHOP}\)", "", told) == (
         "Kubernetes cannot be reached. Nothing was read. Check that the API server is running, and "
         "the bot's kubeconfig and network."
     )

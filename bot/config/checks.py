@@ -13,12 +13,12 @@ from bot.playbooks.validation import suggestion
 class Surroundings(NamedTuple):
     """What the bot finds where it runs.
 
-    The `namespace` of services that name none; the `contexts` of the kubeconfig; and the value of
-    an environment variable, or None where it is not set.
+    The `namespace` of services that name none; the `contexts` of the kubeconfig, or None where they
+    are not known; and the value of an environment variable, or None where it is not set.
     """
 
     namespace: str
-    contexts: Collection[str]
+    contexts: Collection[str] | None
     variable: Callable[[str], str | None]
 
 
@@ -43,7 +43,8 @@ def check(service: ServiceConfig, layout: Layout, surroundings: Surroundings | N
     """Report what a service demands and does not have."""
     _check_enough_approvers(service, layout)
     if surroundings is not None:
-        _check_clusters(service, layout, surroundings.contexts)
+        if surroundings.contexts is not None:
+            _check_clusters(service, layout, surroundings.contexts)
         _check_variables(service, layout, surroundings.variable)
 
 

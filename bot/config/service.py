@@ -12,6 +12,7 @@ from bot.config.freezes import freeze_at
 from bot.config.people import Channels, MemberSelector, OnCallSource
 from bot.config.policy import Masking, Policy, Terms
 from bot.model import ID_PATTERN, FreezeNotice, Model, Risk, Severity
+from bot.playbooks.service_values import ServiceValues, Values
 
 # Names of the configuration's own, such as that of a database; a context of a kubeconfig may have
 # any characters.
@@ -19,7 +20,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Context = Annotated[str, Field(min_length=1, max_length=253)]
 ServiceId = Annotated[str, Field(pattern=ID_PATTERN)]
-Value = str | int | float | bool
 # Lists of `policy` to which a team's own items are added, after those of all.
 ADDED_LISTS = ("rules", "freezes")
 
@@ -57,7 +57,7 @@ class ServiceSettings(Model):
     masking: Masking = Masking()
     pagerduty: OnCallSource = OnCallSource()
     runbooks: str = ""  # the base URL of relative links in playbooks
-    values: dict[Name, Value] = Field(default_factory=dict)
+    values: Values = Field(default_factory=dict)
 
     @property
     def team(self) -> MemberSelector:
@@ -124,6 +124,17 @@ class ServiceConfig(ServiceSettings):
         """Its own cluster, and then the others that steps may name."""
         return tuple(dict.fromkeys((self.cluster, *self.clusters)))
 
+    @property
+    def for_playbooks(self) -> ServiceValues:
+        """What its playbooks may use: the title and values, and the places that steps may name."""
+        return ServiceValues(
+            title=self.title,
+            values=self.values,
+            clusters=frozenset(self.all_clusters) - {""},
+            namespaces=None if self.namespace is None else frozenset(self.all_namespaces),
+            databases=frozenset(self.databases),
+        )
+
 
 class ServiceEntry(ServiceSettings):
     """The settings of one service, as its team wrote them."""
@@ -157,6 +168,11 @@ class Config(Model):
     def lists(self, service: str) -> bool:
         """Whether the bot serves it: it is listed, or no service is."""
         return not self.services or service in self.services
+
+    @property
+    def for_playbooks(self) -> dict[str, ServiceValues]:
+        """What the playbooks of each service that is listed may use."""
+        return {name: service.for_playbooks for name, service in self.services.items()}
 
     @property
     def all(self) -> tuple[ServiceConfig, ...]:

@@ -31,6 +31,7 @@ from bot.model import (
     Verdict,
     entries,
 )
+from bot.model.target import describe
 from bot.publishing.publisher import request_publishing
 from bot.store import db
 from bot.store.db import Conn
@@ -111,12 +112,12 @@ async def _waits_in_freeze(
 async def _record_wait(world: World, execution_id: ExecutionId) -> None:
     """Say in the request what it waits for; the scheduler starts it once the target is free."""
     waiting = await get(world, execution_id)
-    target = waiting.plan.target if waiting.plan else waiting.title
+    target = waiting.plan.target if waiting.plan else ""
     async with changing_several(world) as (conn, changed):
         other = await store.executions.running_on(conn, target)
         message = text.render_unescaped(
             "waits_for_target",
-            target=target.split(" in ")[0],  # people need no address
+            target=describe(target) or waiting.title,
             other=other,
             incident=waiting.incident_id,
         )

@@ -55,6 +55,7 @@ from bot.model.person import GroupMembers, Membership, Person
 from bot.model.place import Place
 from bot.model.playbook import (
     ID_PATTERN,
+    PLACE_KEYS,
     Contact,
     FollowUp,
     Link,
@@ -91,6 +92,7 @@ __all__ = [
     "ACTIVE",
     "ID_PATTERN",
     "LONGEST_TEMPORARY",
+    "PLACE_KEYS",
     "Amounts",
     "AppliedRule",
     "Approval",

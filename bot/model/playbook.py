@@ -17,6 +17,9 @@ class Phase(StrEnum):
     RECOVERY = "recovery"
 
 
+# The keys of a step that say where it acts.
+PLACE_KEYS = ("cluster", "namespace", "database")
+
 # The form of ids: they are in buttons, forms and file names.
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
 

@@ -1,8 +1,9 @@
-"""Queries of the service's database: one SELECT in a READ ONLY transaction, with limits."""
+"""Queries of a service's database: one SELECT in a READ ONLY transaction, with limits."""
 
 import asyncio
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -16,6 +17,7 @@ from bot.systems.postgres import (
     CONNECT_SECONDS,
     NOTHING_CHANGED,
     ConnectionSettings,
+    capitalized,
     error_text,
     milliseconds,
 )
@@ -72,12 +74,33 @@ class Rows(NamedTuple):
 
 
 class Database:
-    """The service's database. Opens a connection for each query, as queries are rare."""
+    """A service's database. Opens a connection for each query, as queries are rare.
 
-    def __init__(self, url: str | None, *, seconds: float = STATEMENT_SECONDS) -> None:
-        self._settings = ConnectionSettings(url, VARIABLE, ROLE)
+    `source` is its URL, or the file that has it, `variable` the environment variable that it comes
+    from, and `name` what people call it; empty where there is only one.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | None,
+        *,
+        variable: str = VARIABLE,
+        name: str = "",
+        seconds: float = STATEMENT_SECONDS,
+    ) -> None:
+        self._settings = ConnectionSettings(source, variable, ROLE, name)
         self._seconds = seconds
         self._warned = False
+
+    @property
+    def inside(self) -> str:
+        """Like ` in the database reporting`, for sentences; nothing where there is only one."""
+        return self._settings.inside
+
+    def qualified(self, database: str) -> str:
+        """A database of this server for sentences: `orders`, or `orders (reporting)`."""
+        name = self._settings.name
+        return f"{database} ({name})" if name else database
 
     async def select(
         self,
@@ -97,11 +120,11 @@ class Database:
                     return await self._fetch(conn, query, params, max_rows)
         except TimeoutError as error:
             raise DatabaseError(
-                f"The database did not answer in time. {NOTHING_CHANGED} "
-                f"Check that {VARIABLE} names the right host, then try again."
+                f"{capitalized(self._settings.label)} did not answer in time. {NOTHING_CHANGED} "
+                f"Check that {self._settings.origin} names the right host, then try again."
             ) from error
         except psycopg.Error as error:
-            raise _translate(error, self._seconds) from error
+            raise _translate(error, self._settings, self._seconds) from error
 
     async def _connect(self, url: str) -> AsyncConnection:
         conn = await AsyncConnection.connect(
@@ -132,7 +155,7 @@ class Database:
         fetched = await cursor.fetchall()
         # A transaction that only reads may notify others (pg_notify) when it is committed.
         await conn.rollback()
-        return _rows(names, fetched, max_rows)
+        return _rows(names, fetched, max_rows, self.inside)
 
     def _warn_once(self, may_act: bool) -> None:
         if may_act and not self._warned:
@@ -140,7 +163,7 @@ class Database:
             log.warning(
                 "The role of %s may call functions that act, which a view or an operator can hide: "
                 "connect as %s, and run deploy/sql/functions.sql on that database.",
-                VARIABLE,
+                self._settings.origin,
                 ROLE,
             )
 
@@ -149,7 +172,9 @@ def _limited(query: LiteralString) -> sql.Composed:
     return sql.SQL(LIMITED_QUERY).format(query=sql.SQL(query), max_bytes=MAX_BYTES)
 
 
-def _rows(names: list[str], fetched: list[tuple[Any, ...]], max_rows: int) -> Rows:
+def _rows(
+    names: list[str], fetched: list[tuple[Any, ...]], max_rows: int, inside: str = ""
+) -> Rows:
     """The rows without the columns of LIMITED_QUERY; raises DatabaseError when not even one fits.
 
     Those columns are the number of rows, which comes first, and the row's number and size, last.
@@ -158,36 +183,37 @@ def _rows(names: list[str], fetched: list[tuple[Any, ...]], max_rows: int) -> Ro
     fitting = [row[1:-2] for row in fetched if row[-1] is not None][:max_rows]
     rows = [tuple(map(printable_values, row)) for row in fitting]
     if count and not rows:
-        raise _too_large()
+        raise _too_large(inside)
     return Rows(tuple(map(printable, names[1:-2])), rows, count > len(rows))
 
 
-def _translate(error: psycopg.Error, seconds: float) -> DatabaseError:
-    message = error_text(error)
+def _translate(error: psycopg.Error, settings: ConnectionSettings, seconds: float) -> DatabaseError:
+    message, inside, label = error_text(error), settings.inside, settings.label
     match error:
         case errors.QueryCanceled():
             text = (
-                f"The query was stopped after {seconds:g} s. {NOTHING_CHANGED} "
+                f"The query{inside} was stopped after {seconds:g} s. {NOTHING_CHANGED} "
                 "The database is busy, or the query reads too much: try again, or look with psql."
             )
         case errors.LockNotAvailable():
             text = (
-                f"The query waited {LOCK_SECONDS:g} s for a lock that another session holds. "
-                f"{NOTHING_CHANGED} Look with psql which one holds it."
+                f"The query{inside} waited {LOCK_SECONDS:g} s for a lock that another session "
+                f"holds. {NOTHING_CHANGED} Look with psql which one holds it."
             )
         case errors.InsufficientPrivilege():
             text = (
-                f"The bot's role may not read this: {message}. {NOTHING_CHANGED} "
+                f"The bot's role may not read this{inside}: {message}. {NOTHING_CHANGED} "
                 "Grant it as in deploy/sql."
             )
         case psycopg.OperationalError() if not _is_limit(error):
             text = (
-                f"The database cannot be reached: {message}. {NOTHING_CHANGED} "
-                f"Check the database and {VARIABLE}, then try again."
+                f"{capitalized(label)} cannot be reached: {message}. {NOTHING_CHANGED} "
+                f"Check the database and {settings.origin}, then try again."
             )
         case _:
             text = (
-                f"The database refused the query: {message}. {NOTHING_CHANGED} Correct the query."
+                f"{capitalized(label)} refused the query: {message}. {NOTHING_CHANGED} "
+                "Correct the query."
             )
     return DatabaseError(text)
 
@@ -197,8 +223,8 @@ def _is_limit(error: psycopg.Error) -> bool:
     return (error.sqlstate or "").startswith("54")
 
 
-def _too_large() -> DatabaseError:
+def _too_large(inside: str) -> DatabaseError:
     return DatabaseError(
-        f"The result is larger than {MAX_BYTES // 1024**2} MB, so it was not read. Nothing was "
-        "changed. Select fewer columns, or shorten them with left()."
+        f"The result{inside} is larger than {MAX_BYTES // 1024**2} MB, so it was not read. "
+        "Nothing was changed. Select fewer columns, or shorten them with left()."
     )

@@ -1,10 +1,11 @@
-"""Termination of sessions of the service's database; this connection can do nothing else."""
+"""Termination of sessions of a service's database; this connection can do nothing else."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, LiteralString, Protocol
 
 import psycopg
@@ -12,12 +13,13 @@ from psycopg import AsyncConnection, conninfo, errors
 from psycopg.rows import TupleRow
 from pydantic import model_validator
 
-from bot.model import Model
+from bot.model import Model, target
 from bot.systems.postgres import (
     APPLICATION_NAME,
     CONNECT_SECONDS,
     ConnectionSettings,
     DatabaseError,
+    capitalized,
     error_text,
     milliseconds,
 )
@@ -129,15 +131,34 @@ class TerminationResult(StrEnum):
 
 
 class SessionTerminator:
-    """Terminates sessions, over a connection for each approved execution."""
+    """Terminates sessions, over a connection for each approved execution.
 
-    def __init__(self, url: str | None, *, read_only: bool = False) -> None:
-        self._settings = ConnectionSettings(url, VARIABLE, ROLE)
+    `source`, `variable` and `name` are those of `Database`, for another role.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | None,
+        *,
+        variable: str = VARIABLE,
+        name: str = "",
+        read_only: bool = False,
+    ) -> None:
+        self._settings = ConnectionSettings(source, variable, ROLE, name)
         self._read_only = read_only
 
     def read_only(self) -> "SessionTerminator":
         """The same, for steps that may terminate nothing."""
-        return SessionTerminator(self._settings.url, read_only=True)
+        source, variable, _, name = self._settings
+        return SessionTerminator(source, variable=variable, name=name, read_only=True)
+
+    def target(self, database: str) -> str:
+        """What a plan names the sessions of a database by. Raises DatabaseError.
+
+        A server that two URLs write differently has two targets: its sessions are checked again
+        before each is ended.
+        """
+        return target.on_server(f"database/{database}", self._settings.server)
 
     @property
     def role(self) -> str:
@@ -145,7 +166,7 @@ class SessionTerminator:
         role = conninfo.conninfo_to_dict(self._settings.checked_url()).get("user")
         if not role:
             raise DatabaseError(
-                f"{VARIABLE} names no role. Nothing was changed. Write it as "
+                f"{self._settings.origin} names no role. Nothing was changed. Write it as "
                 "postgresql://role:password@host:5432/database, then restart the bot."
             )
         return str(role)
@@ -180,17 +201,17 @@ class SessionTerminator:
                     return
                 await asyncio.sleep(CLOSE_SECONDS / CLOSE_ATTEMPTS)
         raise DatabaseError(
-            "The session in which the bot ended others is still open, so what became of them is "
-            "not known yet.",
+            f"The session in which the bot ended others{self._settings.inside} is still open, so "
+            "what became of them is not known yet.",
             unsure=True,
         )
 
     def _check_may_end(self) -> None:
         if self._read_only:
             raise DatabaseError(
-                "This step may only read, but tried to end sessions of the database, so it was "
-                "stopped. No session was ended. This is a defect in the step's action: report it "
-                "to the people who run Runbolt."
+                f"This step may only read, but tried to end sessions of {self._settings.label}, so "
+                "it was stopped. No session was ended. This is a defect in the step's action: "
+                "report it to the people who run Runbolt."
             )
 
     @asynccontextmanager
@@ -210,8 +231,8 @@ class SessionTerminator:
                 yield conn
         except (TimeoutError, psycopg.Error) as error:
             raise DatabaseError(
-                "The database stopped answering while sessions were being ended: "
-                f"{_reason(error)}.",
+                f"{capitalized(self._settings.label)} stopped answering while sessions were being "
+                f"ended: {_reason(error)}.",
                 unsure=True,
             ) from error
 
@@ -229,8 +250,9 @@ class SessionTerminator:
                 )
         except (TimeoutError, psycopg.Error) as error:
             raise DatabaseError(
-                f"The database cannot be reached to end sessions: {_reason(error)}. No session was "
-                f"ended. Check the database and {VARIABLE}, then request it again."
+                f"{capitalized(self._settings.label)} cannot be reached to end sessions: "
+                f"{_reason(error)}. No session was ended. Check the database and "
+                f"{self._settings.origin}, then request it again."
             ) from error
 
 

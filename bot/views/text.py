@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateError
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot import durations
+from bot.model import target
 from bot.model.text import truncate
 from bot.slack.escaping import escape as escape
 
@@ -187,6 +188,7 @@ _environment.filters |= {
     "first_sentence": first_sentence,
     "capitalized": capitalized,
     "one_line": one_line,
+    "described_target": target.describe,
     "quoted_sentence": quoted_sentence,
     "beyond": beyond,
     "items_on_one_line": items_on_one_line,
@@ -233,6 +235,11 @@ def fill(template: str, **values: Any) -> Mrkdwn:
 def fill_unescaped(template: str, **values: Any) -> str:
     """The same as plain text, for people to edit: it is escaped where it is shown."""
     return _unescaped.from_string(template).render(values).strip()
+
+
+def variables(template: str) -> set[str]:
+    """What a playbook's own template fills in; raises one of TEMPLATE_ERRORS."""
+    return meta.find_undeclared_variables(_unescaped.parse(template))
 
 
 def mentioned_users(text: str) -> tuple[str, ...]:

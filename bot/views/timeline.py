@@ -1,7 +1,6 @@
 """The timeline and the updates."""
 
 import logging
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -13,7 +12,7 @@ from bot.views.slack_items import Message
 
 log = logging.getLogger(__name__)
 
-NAMES_STATUS = re.compile(r"\{[{%][^}]*\b(current_)?status\b")
+STATUS_VARIABLES = {"status", "current_status"}
 MAX_LINES = 30
 MESSAGE_LENGTH = 12_000  # characters
 
@@ -56,7 +55,7 @@ def customer_message(incident: Incident, update: Update | None) -> str:
     """
     values = _customer_values(incident, update)
     is_watched = incident.status is Status.MONITORING
-    if is_watched and not NAMES_STATUS.search(incident.playbook.customer_message):
+    if is_watched and not STATUS_VARIABLES & text.variables(incident.playbook.customer_message):
         return text.render_unescaped("customers_while_watched", **values)
     return text.fill_unescaped(incident.playbook.customer_message, **values)
 

@@ -4,7 +4,7 @@ from typing import ClassVar, LiteralString, NamedTuple
 
 from pydantic import Field
 
-from bot.actions.base import Read
+from bot.actions.base import IN_DATABASE, Read
 from bot.actions.wording import percent
 from bot.model import ReadResult, Table
 from bot.systems import Systems
@@ -48,25 +48,27 @@ class DatabaseConnections(Read):
     """Count the connections to one database by state, against the limit."""
 
     name: ClassVar = "database-connections"
+    place_keys: ClassVar = IN_DATABASE
     database: str = Field(default="orders", min_length=1, max_length=63)
 
     async def read(self, systems: Systems) -> ReadResult:
         """The share in use, with a warning from 80 %."""
         limits = await self._limits(systems.database)
+        name = systems.database.qualified(self.database)
         if limits is None:
-            return ReadResult(ok=False, text=f"The server has no database named {self.database}.")
+            return ReadResult(ok=False, text=f"The server has no database named {name}.")
         rows = (await systems.database.select(STATES, {"database": self.database})).rows
-        return self._result([(str(state), int(count)) for state, count in rows], limits)
+        return self._result([(str(state), int(count)) for state, count in rows], limits, name)
 
     async def _limits(self, database: Database) -> Limits | None:
         rows = (await database.select(LIMITS, {"database": self.database})).rows
         return Limits(*map(int, rows[0])) if rows else None
 
-    def _result(self, states: list[tuple[str, int]], limits: Limits) -> ReadResult:
+    def _result(self, states: list[tuple[str, int]], limits: Limits, name: str) -> ReadResult:
         used = sum(count for _, count in states)
         limit = limits.effective
         full = limits.nearly_reached(used)
-        text = f"{self.database} uses {used} of {limit} connections ({_share(used, limit)})"
+        text = f"{name} uses {used} of {limit} connections ({_share(used, limit)})"
         counts = ", ".join(f"{count} {state}" for state, count in states)
         rows = tuple((state, str(count), _share(count, limit)) for state, count in states)
         return ReadResult(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from bot.actions.base import Read
+from bot.actions.base import IN_DATABASE, Read
 from bot.actions.cell_format import cells
 from bot.actions.database import column_order
 from bot.model import Attachment, Cell, ReadResult, Table
@@ -51,6 +51,7 @@ class RunQuery(Read):
     """
 
     name: ClassVar = "query"
+    place_keys: ClassVar = IN_DATABASE
     file: File
     params: dict[str, str | int | float | bool] = Field(default_factory=dict)
     says: VerdictTemplate = "{count} row{s}"
@@ -93,7 +94,7 @@ class RunQuery(Read):
         _check_reads_only(self.file, self.sql)
         # The SQL is the text of the playbook's file; it is never composed.
         result = await systems.database.select(self.sql, self.params or None)
-        _check_visible(result)
+        _check_visible(result, systems.database.inside)
         if not result.rows:
             return self._judged(self.none, ok=True)
         # Masking a thousand rows is slow, and the bot has to answer others meanwhile.
@@ -136,12 +137,12 @@ def _check_reads_only(file: str, sql: str) -> None:
         )
 
 
-def _check_visible(result: Rows) -> None:
+def _check_visible(result: Rows, inside: str) -> None:
     """Raises DatabaseError when rows are hidden: they must not pass for no rows."""
     hidden = sum(NO_PRIVILEGE in row for row in result.rows)
     if hidden:
         raise DatabaseError(
-            f"The bot's role may not see {hidden} of the sessions. Nothing was changed. "
+            f"The bot's role may not see {hidden} of the sessions{inside}. Nothing was changed. "
             "Grant it pg_read_all_stats as in deploy/sql."
         )
 

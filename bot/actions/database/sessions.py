@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions import cell_format
-from bot.actions.base import Change, Progress
+from bot.actions.base import IN_DATABASE, Change, Progress
 from bot.actions.params import Duration
 from bot.actions.wording import plural
 from bot.model import BlastRadius, Plan, Risk, Table, UserError, Verdict
@@ -80,6 +80,7 @@ class EndQueries(Change):
 
     name: ClassVar = "end-queries"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_DATABASE
     database: str = Field(default="orders", min_length=1, max_length=63)
     longer_than: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(hours=24))] = (
         Field(default=timedelta(seconds=30), description="For example 30 s or 2 min.")
@@ -99,28 +100,28 @@ class EndQueries(Change):
             "ours": APPLICATION_NAME,
         }
         rows = (await systems.database.select(LONG_QUERIES, params)).rows
-        self._check(rows)
+        self._check(rows, systems.database.qualified(self.database))
         return self.model_copy(update={"backends": tuple(_session(*row) for row in rows)})
 
-    def _check(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _check(self, rows: Sequence[tuple[Any, ...]], database: str) -> None:
         hidden = sum(start is None for _, start, *_ in rows)
         limit = cell_format.span(self.longer_than)
         if hidden:
             raise DatabaseError(
-                f"The bot's role may not see {hidden} of the sessions, so nothing was planned. "
-                "Grant it pg_read_all_stats as in deploy/sql."
+                f"The bot's role may not see {hidden} of the sessions of {database}, so nothing "
+                "was planned. Grant it pg_read_all_stats as in deploy/sql."
             )
         if not rows:
             raise UserError(
-                f"No query that may be ended has run for more than {limit} in {self.database}, so "
+                f"No query that may be ended has run for more than {limit} in {database}, so "
                 f"there is nothing to do. {NEVER_ENDED}",
                 field="longer_than",
             )
         if len(rows) > MAX_SESSIONS:
             raise UserError(
-                f"{len(rows)} queries have run for more than {limit}, and no more than "
-                f"{MAX_SESSIONS} are ended at once, so nothing was planned. Ask for those that ran "
-                "longer.",
+                f"{len(rows)} queries have run for more than {limit} in {database}, and no more "
+                f"than {MAX_SESSIONS} are ended at once, so nothing was planned. Ask for those "
+                "that ran longer.",
                 field="longer_than",
             )
 
@@ -134,9 +135,10 @@ class EndQueries(Change):
         is_long = len(self.backends) > NAMED_SESSIONS
         named = "" if is_long else f": {_join(session.pid for session in self.backends)}"
         count = plural(len(self.backends), "session")
+        database = systems.database.qualified(self.database)
         return Plan(
-            target=f"database/{self.database}",
-            summary=f"End {count} in {self.database} that ran for more than "
+            target=systems.sessions.target(self.database),
+            summary=f"End {count} in {database} that ran for more than "
             f"{cell_format.span(self.longer_than)}{named}",
             blast_radius=self._blast_radius(),
             check=f"None of them runs that query any more within {self.deadline_seconds:g} s.",
@@ -299,7 +301,7 @@ async def _check_permission(database: Database, role: str) -> None:
     [(allowed,)] = (await database.select(CAN_END_SESSIONS, {"operator": role})).rows
     if not allowed:
         raise UserError(
-            f"The role {role} may not end sessions, so nothing was done. Grant it "
+            f"The role {role} may not end sessions{database.inside}, so nothing was done. Grant it "
             "pg_signal_backend as in deploy/sql, and request it again."
         )
 

@@ -78,7 +78,7 @@ async def check_quotas(
     problem = exceeding(quotas, extra)
     if problem:
         raise UserError(
-            f"The quota of {cluster.namespace} has no room for this, so nothing was planned: "
+            f"The quota in {cluster.place} has no room for this, so nothing was planned: "
             f"{problem}. Ask for less, or raise the quota first. {deployment.label} is as it was.",
             field=field,
         )
@@ -138,7 +138,7 @@ async def quota_warnings(cluster: Cluster, extra: Demand, consequence: str) -> l
         return []
     count = int(extra["pods"])
     more = "one more pod" if count == 1 else f"{count} more pods"
-    return [f"The quota of {cluster.namespace} has no room for {more} ({problem}){consequence}"]
+    return [f"The quota in {cluster.place} has no room for {more} ({problem}){consequence}"]
 
 
 async def budget_warnings(

@@ -76,11 +76,11 @@ async def warnings(cluster: Cluster, pods: Sequence[Pod], owner: Deployment | No
     return [
         *await capacity.quota_warnings(cluster, extra, capacity.REPLACED_LATE),
         *await capacity.budget_warnings(cluster, [pod.labels for pod in pods], ready),
-        *_gentler(pods, owner),
+        *_gentler(cluster.namespace, pods, owner),
     ]
 
 
-def _gentler(pods: Sequence[Pod], owner: Deployment | None) -> Iterator[str]:
+def _gentler(namespace: str, pods: Sequence[Pod], owner: Deployment | None) -> Iterator[str]:
     """How the pods of each workload come back, and what replaces them more gently."""
     for workload in sorted({pod.workload for pod in pods}):
         kind, _, name = workload.partition("/")
@@ -90,7 +90,7 @@ def _gentler(pods: Sequence[Pod], owner: Deployment | None) -> Iterator[str]:
                 how = how if kind == "StatefulSet" else "each on its node"
                 yield (
                     f"{name} is a {kind}: its pods come back {how}. `kubectl rollout restart "
-                    f"{kind.lower()}/{name}` replaces them one by one."
+                    f"{kind.lower()}/{name} --namespace {namespace}` replaces them one by one."
                 )
             case _ if owner is not None:
                 yield from _restart(owner)

@@ -207,14 +207,14 @@ def container(deployment: Deployment, name: str | None) -> dict[str, Any]:
     names = ", ".join(container["name"] for container in containers)
     if name is None and len(containers) > 1:
         raise UserError(
-            f"{deployment.label} has several containers ({names}), so nothing was planned. Name "
-            "one in the playbook, as `container` under `params`."
+            f"{deployment.full_label} has several containers ({names}), so nothing was planned. "
+            "Name one in the playbook, as `container` under `params`."
         )
     for container in containers:
         if name in (None, container["name"]):
             return container
     raise UserError(
-        f"{deployment.label} has no container {name}, so nothing was planned. It has: {names}."
+        f"{deployment.full_label} has no container {name}, so nothing was planned. It has: {names}."
     )
 
 
@@ -236,8 +236,8 @@ def check_not_paused(deployment: Deployment, consequence: str) -> None:
     """Raises UserError when the Deployment is paused; `consequence` says what would not work."""
     if deployment.paused:
         raise UserError(
-            f"{deployment.label} is paused, so {consequence}. Resume it with `kubectl rollout "
-            f"resume {deployment.label}`, and request it again."
+            f"{deployment.full_label} is paused, so {consequence}. Resume it with `kubectl rollout "
+            f"resume {deployment.label} --namespace {deployment.namespace}`, and request it again."
         )
 
 
@@ -334,8 +334,8 @@ async def apply(
         await progress.answered(_stored(stored))
         return
     raise Conflict(
-        f"deployment/{name} was changed by somebody else {ATTEMPTS} times in a row, so nothing was "
-        "changed. Find out who else works on it, and request it again."
+        f"deployment/{name} in {cluster.place} was changed by somebody else {ATTEMPTS} times in a "
+        "row, so nothing was changed. Find out who else works on it, and request it again."
     )
 
 
@@ -367,7 +367,7 @@ def _check_no_drift(plan: Plan, deployment: Deployment) -> None:
     changed = [key for key, value in live.items() if plan.fingerprint.get(key, value) != value]
     if changed:
         raise UserError(
-            f"{deployment.label} changed since the plan was made ({', '.join(changed)}), so "
+            f"{deployment.full_label} changed since the plan was made ({', '.join(changed)}), so "
             f"nothing was done. It now runs revision {deployment.revision} (image "
             f"{deployment.image_tags}) with {deployment.replicas} replicas. Request it again."
         )
@@ -388,7 +388,7 @@ async def find_applied(
     for _ in range(ATTEMPTS):
         deployment = await cluster.deployment(name)
         if deployment.uid != plan.fingerprint.get("uid", deployment.uid):
-            raise ObjectNotFound(f"deployment/{name} was deleted and made anew.")
+            raise ObjectNotFound(f"deployment/{name} in {cluster.place} was deleted and made anew.")
         if await _bears_execution(cluster, deployment, progress):
             return deployment
         if sent is not None and sent.get(deployment.target) != deployment.resource_version:
@@ -399,8 +399,8 @@ async def find_applied(
             continue
         return None
     raise Conflict(
-        f"deployment/{name} was changed by somebody else {ATTEMPTS} times in a row, so it is not "
-        "known yet whether this was done."
+        f"deployment/{name} in {cluster.place} was changed by somebody else {ATTEMPTS} times in a "
+        "row, so it is not known yet whether this was done."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
-from bot.actions.base import AlreadyApplied, Change, Progress
+from bot.actions.base import IN_CLUSTER, AlreadyApplied, Change, Progress
 from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, rollout
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
@@ -70,6 +70,7 @@ class SetEnvironment(DeploymentChange):
 
     name: ClassVar = "set-env"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_CLUSTER
     playbook_only: ClassVar = frozenset(
         {"deployment", "container", "variable", "value", "unless", "none"}
     )
@@ -106,7 +107,7 @@ class SetEnvironment(DeploymentChange):
         Raises AlreadyApplied when it has the value or `unless`, UserError when it cannot be set.
         """
         deployment = await systems.cluster.deployment(self.deployment)
-        current = self._current_value(self._container(deployment))
+        current = self._current_value(deployment)
         self._check(deployment, current)
         stored = await deployments.dry_run(systems.cluster, self.deployment, self._change)
         template = self._new_template(deployment)
@@ -136,18 +137,18 @@ class SetEnvironment(DeploymentChange):
     def _container(self, deployment: Deployment) -> Obj:
         return deployments.container(deployment, self.container)
 
-    def _current_value(self, container: Obj) -> str | None:
+    def _current_value(self, deployment: Deployment) -> str | None:
         """The value it has, None when it is not set.
 
         Raises UserError when it comes from a Secret, a ConfigMap or the pod.
         """
-        last = self._entry(container)
+        last = self._entry(self._container(deployment))
         if last is None:
             return None
         if source := last.get("valueFrom"):
             raise UserError(
-                f"{self._label} comes from {_source_name(source)}, so nothing was planned. Change "
-                "it there, or by hand."
+                f"{self._label} in {deployment.place} comes from {_source_name(source)}, so "
+                "nothing was planned. Change it there, or by hand."
             )
         return str(last.get("value", ""))
 
@@ -162,14 +163,15 @@ class SetEnvironment(DeploymentChange):
             raise self._nothing_to_do(deployment, current)
         if current is not None and not _can_be_kept(self.variable, current):
             raise UserError(
-                f"{self._label} holds something secret, unprintable or too long to keep for the "
-                "undo, so nothing was planned. Change it by hand."
+                f"{self._label} in {deployment.place} holds something secret, unprintable or too "
+                "long to keep for the undo, so nothing was planned. Change it by hand."
             )
         deployments.check_not_paused(deployment, "no pod would get the new value")
 
     def _nothing_to_do(self, deployment: Deployment, current: str | None) -> AlreadyApplied:
         already = " already" if current is not None and current == self.value else ""
-        fact = f"{self._label} {self._is_value(deployment, current)}{already}"
+        label = f"{self._label} in {deployment.place}"
+        fact = f"{label} {self._is_value(deployment, current)}{already}"
         if not self.none:
             return AlreadyApplied(f"{fact}, so there is nothing to do.")
         return AlreadyApplied(
@@ -300,7 +302,7 @@ class SetEnvironment(DeploymentChange):
     def describe(self, deployment: Deployment) -> str:
         """Which value the variable has."""
         try:
-            current = self._current_value(self._container(deployment))
+            current = self._current_value(deployment)
         except UserError:  # it comes from elsewhere now, such as a Secret
             return f"{self._label} is no plain value"
         return f"{self._label} {self._is_value(deployment, current)}"
@@ -315,7 +317,7 @@ class SetEnvironment(DeploymentChange):
 
     def _has_value(self, deployment: Deployment, expected: str | None) -> bool:
         try:
-            return self._current_value(self._container(deployment)) == expected
+            return self._current_value(deployment) == expected
         except UserError:
             return False
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
-from bot.actions.base import Read
+from bot.actions.base import IN_CLUSTER, Read
 from bot.actions.kubernetes import revisions
 from bot.actions.kubernetes.revisions import RevisionHistory
 from bot.actions.params import Name
@@ -19,6 +19,7 @@ class RolloutHistory(Read):
     """List what a Deployment has run, newest first, and say where a rollback would go."""
 
     name: ClassVar = "rollout-history"
+    place_keys: ClassVar = IN_CLUSTER
     deployment: Name
 
     async def read(self, systems: Systems) -> ReadResult:
@@ -26,7 +27,7 @@ class RolloutHistory(Read):
         deployment = await systems.cluster.deployment(self.deployment)
         history, now = await revisions.read_history(systems.cluster, deployment), systems.now()
         if not history.all:
-            text = f"{deployment.label} has no revisions yet: its controller has made none."
+            text = f"{deployment.full_label} has no revisions yet: its controller has made none."
             return ReadResult(ok=False, text=text)
         rows = tuple(_row(history, revision, now) for revision in history.all)
         return ReadResult(

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from bot import redaction
-from bot.actions.base import Read
+from bot.actions.base import IN_CLUSTER, Read
 from bot.actions.kubernetes import log_lines, matching
 from bot.actions.kubernetes.log_counts import LogCounts
 from bot.actions.kubernetes.log_lines import Line, LineReader, Source, TailBuffer
@@ -79,6 +79,7 @@ class TailLogs(Read):
     """
 
     name: ClassVar = "logs"
+    place_keys: ClassVar = IN_CLUSTER
     selector: Selector
     tail: int = Field(default=100, ge=1, le=500_000)
     match: Expression | None = None
@@ -90,7 +91,9 @@ class TailLogs(Read):
         """
         pods = await systems.cluster.pods(self.selector)
         if not pods:
-            return ReadResult(ok=False, text=f"No pods match {self.selector}.")
+            return ReadResult(
+                ok=False, text=f"No pods match {self.selector} in {systems.cluster.place}."
+            )
         sources = [source for pod in pods for source in log_lines.log_sources(pod)]
         notes = [
             f"{pod.name} has written nothing: {pod.status}."

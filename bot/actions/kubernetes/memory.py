@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from bot.actions import bounds
-from bot.actions.base import Progress
+from bot.actions.base import IN_CLUSTER, Progress
 from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, rollout
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import MEMORY, Memory, Name
@@ -72,6 +72,7 @@ class MemoryLimit(DeploymentChange):
 
     name: ClassVar = "memory-limit"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_CLUSTER
     limit: Memory = Field(
         description=f"Such as 1Gi or 768Mi: at most {MAX_FACTOR} times what it is now, at least "
         f"1/{MAX_FACTOR} of it."
@@ -148,7 +149,7 @@ class MemoryLimit(DeploymentChange):
         """Raises UserError when the new limit is not allowed, or would change nothing."""
         deployments.check_not_paused(deployment, "a new limit would not reach its pods")
         size = parse_quantity(self.limit)
-        label = f"{container.name} in {deployment.label}"
+        label = f"{container.name} in {deployment.full_label}"
         if size == container.limit_bytes:
             raise UserError(
                 f"The memory limit of {label} is {container.limit} already, so there is nothing "
@@ -174,8 +175,9 @@ class MemoryLimit(DeploymentChange):
         problem = await capacity.limit_range_problem(systems.cluster, template)
         if problem:
             raise UserError(
-                f"No pod with a limit of {self.limit} would be let in: {problem}. Nothing was "
-                "planned. Ask for another limit, or change the LimitRange first.",
+                f"No pod with a limit of {self.limit} would be let into {systems.cluster.place}: "
+                f"{problem}. Nothing was planned. Ask for another limit, or change the LimitRange "
+                "first.",
                 field="limit",
             )
 
@@ -210,7 +212,7 @@ class MemoryLimit(DeploymentChange):
         used = _most_used(pods, name)
         if used >= parse_quantity(self.limit):
             raise UserError(
-                f"{name} in {deployment.label} uses {format_amount('memory', used)} of "
+                f"{name} in {deployment.full_label} uses {format_amount('memory', used)} of "
                 f"memory now, so a limit of {self.limit} would end it at once, and nothing was "
                 "planned. Ask for more than it uses.",
                 field="limit",
@@ -306,9 +308,9 @@ def _limited(deployment: Deployment, container: dict[str, Any]) -> LimitedContai
     limit = _memory_limit(container)
     if limit is None:
         raise UserError(
-            f"{container['name']} in {deployment.label} has no memory limit, so there is none to "
-            "change and nothing was planned. If it was ended for lack of memory, its node ran out "
-            "of it."
+            f"{container['name']} in {deployment.full_label} has no memory limit, so there is none "
+            "to change and nothing was planned. If it was ended for lack of memory, its node ran "
+            "out of it."
         )
     request = ((container.get("resources") or {}).get("requests") or {}).get("memory")
     return LimitedContainer(name=container["name"], limit=limit, request=request)

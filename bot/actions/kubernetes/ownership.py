@@ -31,7 +31,8 @@ def _warning(deployment: Deployment, owner: Owner) -> str:
         case OwnerKind.OPERATOR:
             return (
                 f"{owner.resource} {owner.name} owns {name}, and its operator may put this back. "
-                f"To keep it, change it there: `kubectl edit {owner.resource} {owner.name}`."
+                f"To keep it, change it there: `kubectl edit {owner.resource} {owner.name} "
+                f"--namespace {deployment.namespace}`."
             )
 
 

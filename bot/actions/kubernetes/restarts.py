@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from bot.actions.base import Change, Progress
+from bot.actions.base import IN_CLUSTER, Change, Progress
 from bot.actions.kubernetes import capacity, deletions, deployments, ownership, rollout
 from bot.actions.kubernetes.deployments import ChangeFactory, DeploymentChange
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
@@ -51,6 +51,7 @@ class RollingRestart(DeploymentChange):
 
     name: ClassVar = "rolling-restart"
     risk: ClassVar = Risk.CHANGE
+    place_keys: ClassVar = IN_CLUSTER
     noun: ClassVar = "restart"
 
     async def plan(self, systems: Systems) -> Plan:
@@ -121,6 +122,7 @@ class DeletePods(Change):
 
     name: ClassVar = "delete-pods"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_CLUSTER
     selector: Selector
     watch_seconds: Annotated[float, Field(gt=0, le=600)] = 30
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 300
@@ -132,7 +134,7 @@ class DeletePods(Change):
         """
         cluster = systems.cluster
         pods = [pod for pod in await cluster.pods(self.selector) if _runs(pod)]
-        self._check(pods)
+        self._check(cluster, pods)
         owner = await _owner(cluster, pods)
         await asyncio.gather(*(cluster.delete_pod(pod, dry_run=True) for pod in pods))
         expected = len(pods) if owner is None else max(owner.replicas, len(pods))
@@ -159,20 +161,24 @@ class DeletePods(Change):
             else f"{text}: {', '.join(pod.name for pod in pods)}"
         )
 
-    def _check(self, pods: Sequence[Pod]) -> None:
+    def _check(self, cluster: Cluster, pods: Sequence[Pod]) -> None:
         """Raises UserError when there are no pods, too many, or some that would not come back."""
         if not pods:
-            raise UserError(f"No pods match {self.selector}, so there is nothing to delete.")
+            raise UserError(
+                f"No pods match {self.selector} in {cluster.place}, so there is nothing to delete."
+            )
         if len(pods) > MAX_PODS:
             raise UserError(
-                f"{self.selector} names {len(pods)} pods, and no more than {MAX_PODS} are deleted "
-                "at once, so nothing was planned. Name fewer, or use a rolling restart."
+                f"{self.selector} names {len(pods)} pods in {cluster.place}, and no more than "
+                f"{MAX_PODS} are deleted at once, so nothing was planned. Name fewer, or use a "
+                "rolling restart."
             )
         unowned = [pod.name for pod in pods if not pod.owner_uid]
         if unowned:
             raise UserError(
-                f"No controller owns {', '.join(unowned)}, so nothing would make it again, and "
-                "nothing was planned. Delete it by hand if that is what you want."
+                f"No controller owns {', '.join(unowned)} in {cluster.place}, so nothing would "
+                "make it again, and nothing was planned. Delete it by hand if that is what you "
+                "want."
             )
 
     @property
@@ -251,7 +257,10 @@ class DeletePods(Change):
             if await self._fence(systems, plan, progress):
                 break
         else:
-            raise UserError("The pods change too often to find out whether they are deleted.")
+            raise UserError(
+                f"The pods of {self.selector} in {systems.cluster.place} change too often to find "
+                "out whether they are deleted."
+            )
         remaining = await self._undeleted(systems, plan, progress)
         maybe = _gone_without_answer(plan, evidence, remaining)
         if DELETED in evidence.answers.values() or maybe:

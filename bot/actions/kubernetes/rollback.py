@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from bot.actions.base import Progress
+from bot.actions.base import IN_CLUSTER, Progress
 from bot.actions.kubernetes import (
     applied,
     capacity,
@@ -35,6 +35,7 @@ class RollBack(DeploymentChange):
 
     name: ClassVar = "rollback"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_CLUSTER
     noun: ClassVar = "rollback"
     to_revision: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
@@ -89,7 +90,7 @@ class RollBack(DeploymentChange):
         others = "; ".join(_described(history, revision) for revision in history.earlier) or "none"
         if history.current is not None and history.current.number == self.to_revision:
             return UserError(
-                f"{deployment.label} runs revision {self.to_revision} already, so there is "
+                f"{deployment.full_label} runs revision {self.to_revision} already, so there is "
                 f"nothing to do. Other revisions: {others}.",
                 field="to_revision",
             )
@@ -97,7 +98,7 @@ class RollBack(DeploymentChange):
         if self.to_revision is not None:
             wanted = f"revision {self.to_revision}"
         return UserError(
-            f"{deployment.label} has no {wanted}, so nothing was planned. Other revisions: "
+            f"{deployment.full_label} has no {wanted}, so nothing was planned. Other revisions: "
             f"{others}. Name one of them, or roll out a release that works.",
             field="to_revision",
         )
@@ -158,8 +159,8 @@ class RollBack(DeploymentChange):
                 break
         else:
             raise UserError(
-                f"{deployment.label} no longer has revision {plan.fingerprint['to_revision']}, so "
-                "nothing was done. Request another one."
+                f"{deployment.full_label} no longer has revision "
+                f"{plan.fingerprint['to_revision']}, so nothing was done. Request another one."
             )
         change = patches.restore_revision(revision, deployment)
         await deployments.apply(systems, self.deployment, plan, progress, lambda _: change)

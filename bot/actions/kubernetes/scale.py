@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bot.actions import bounds
-from bot.actions.base import Progress
+from bot.actions.base import IN_CLUSTER, Progress
 from bot.actions.kubernetes import applied, capacity, deployments, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.wording import percent, percent_at_most, plural
@@ -33,6 +33,7 @@ class ScaleDeployment(DeploymentChange):
 
     name: ClassVar = "scale-deployment"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_CLUSTER
     replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
 
     async def parameter_options(self, systems: Systems, field: str) -> Options | None:
@@ -63,7 +64,7 @@ class ScaleDeployment(DeploymentChange):
         deployment = await systems.cluster.deployment(self.deployment)
         if deployment.replicas == self.replicas:
             raise UserError(
-                f"{deployment.label} has {plural(deployment.replicas, 'replica')} already, so "
+                f"{deployment.full_label} has {plural(deployment.replicas, 'replica')} already, so "
                 "there is nothing to do.",
                 field="replicas",
             )
@@ -131,15 +132,15 @@ class ScaleDeployment(DeploymentChange):
             return (
                 f"The autoscaler {_described(autoscaler)} is in charge, and may set this back when "
                 "it looks again. To make it last, change the autoscaler's own limit: "
-                f"{_patch_command(autoscaler, limit, self.replicas)}"
+                f"{_patch_command(deployment, autoscaler, limit, self.replicas)}"
             )
         is_above = self.replicas > autoscaler.max_replicas
         limit = "maxReplicas" if is_above else "minReplicas"
         bound = autoscaler.max_replicas if is_above else autoscaler.min_replicas
         raise UserError(
-            f"The autoscaler {_described(autoscaler)} is in charge of {deployment.label} and would "
-            f"set it back to {bound} within seconds, so nothing was planned. Change its limits: "
-            f"{_patch_command(autoscaler, limit, self.replicas)}",
+            f"The autoscaler {_described(autoscaler)} is in charge of {deployment.full_label} and "
+            f"would set it back to {bound} within seconds, so nothing was planned. Change its "
+            f"limits: {_patch_command(deployment, autoscaler, limit, self.replicas)}",
             field="replicas",
         )
 
@@ -208,11 +209,12 @@ def _described(autoscaler: Autoscaler) -> str:
     return f"{autoscaler.label}{by_keda}"
 
 
-def _patch_command(autoscaler: Autoscaler, limit: str, value: int) -> str:
+def _patch_command(deployment: Deployment, autoscaler: Autoscaler, limit: str, value: int) -> str:
     """The kubectl command that changes a limit of an autoscaler, or of what KEDA makes it from."""
     resource, name = "hpa", autoscaler.name
     if autoscaler.scaled_object:
         resource, name = "scaledobject --type merge", autoscaler.scaled_object
         limit = limit.replace("Replicas", "ReplicaCount")
     patch = f'{{"spec":{{"{limit}":{value}}}}}'
-    return f"`kubectl patch {resource} {name} --patch '{patch}'`"
+    command = f"kubectl patch {resource} {name} --namespace {deployment.namespace}"
+    return f"`{command} --patch '{patch}'`"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from bot.actions.base import Read
+from bot.actions.base import IN_CLUSTER, Read
 from bot.actions.kubernetes import pods
 from bot.actions.params import Selector
 from bot.actions.wording import percent
@@ -83,6 +83,7 @@ class PodUsage(Read):
     """Compare what the pods of a label selector use with their requests and limits."""
 
     name: ClassVar = "usage"
+    place_keys: ClassVar = IN_CLUSTER
     selector: Selector
 
     async def read(self, systems: Systems) -> ReadResult:
@@ -92,10 +93,15 @@ class PodUsage(Read):
         """
         pods = await systems.cluster.pods(self.selector)
         if not pods:
-            return ReadResult(ok=False, text=f"No pods match {self.selector}.")
+            return ReadResult(
+                ok=False, text=f"No pods match {self.selector} in {systems.cluster.place}."
+            )
         pods = tuple(pod for pod in pods if not pod.finished)
         if not pods:
-            return ReadResult(ok=False, text=f"All pods of {self.selector} have finished.")
+            return ReadResult(
+                ok=False,
+                text=f"All pods of {self.selector} in {systems.cluster.place} have finished.",
+            )
         usage = await _usage(systems.cluster, self.selector)
         loads = [PodLoad(pod=pod, used=usage.get(pod.name, {})) for pod in pods]
         loads.sort(key=lambda load: load.worst_share, reverse=True)
@@ -108,12 +114,12 @@ async def _usage(cluster: Cluster, selector: str) -> dict[str, dict[str, Resourc
         return await cluster.usage(selector)
     except Unavailable as error:
         raise UserError(
-            "The metrics server does not answer yet: it may be starting. Nothing was read. Try "
-            "again in a minute, or look at your dashboards."
+            f"The metrics server of cluster {cluster.name} does not answer yet: it may be "
+            "starting. Nothing was read. Try again in a minute, or look at your dashboards."
         ) from error
     except NotFound as error:
         raise UserError(
-            "The cluster measures no pods: it has no metrics.k8s.io. Nothing was read. "
+            f"Cluster {cluster.name} measures no pods: it has no metrics.k8s.io. Nothing was read. "
             "Install the metrics server, or look at your dashboards."
         ) from error
 

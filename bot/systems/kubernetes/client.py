@@ -5,11 +5,13 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import aiohttp
 from kubernetes.aio.config import ConfigException
 
+from bot.model import target
 from bot.systems.kubernetes import (
     access,
     errors,
@@ -33,8 +35,8 @@ from bot.systems.kubernetes.logs import LineSplitter
 from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.patience import Patience
 from bot.systems.kubernetes.pod_exec import ExecResult
-from bot.systems.kubernetes.resources import Deployment, Pod, ResourceAmounts, Revision
-from bot.systems.kubernetes.sending import UpgradeRefused
+from bot.systems.kubernetes.resources import Deployment, Event, Pod, ResourceAmounts, Revision
+from bot.systems.kubernetes.sending import Redirected, UpgradeRefused
 
 TIMEOUT_SECONDS = 10.0
 # As long as a rollout may take by default. An API server that restarts refuses connections for
@@ -55,7 +57,10 @@ T = TypeVar("T")
 
 
 class Cluster:
-    """One namespace of a cluster. Every method raises ClusterError, written for people."""
+    """One namespace of a cluster. Every method raises ClusterError, written for people.
+
+    `name` is what people call the cluster.
+    """
 
     def __init__(
         self,
@@ -66,6 +71,7 @@ class Cluster:
         patience: Patience | None = None,
         shown_variables: tuple[str, ...] = (),
     ) -> None:
+        self.name = clients.name
         self.namespace = namespace
         self.host = clients.host
         self.timeout = timeout
@@ -75,9 +81,14 @@ class Cluster:
         self._patience = patience
         self._shown_variables = shown_variables
 
+    @property
+    def place(self) -> str:
+        """Like `namespace shop of cluster eu`, for people."""
+        return errors.place(self.name, self.namespace)
+
     def target(self, description: str) -> str:
         """What a plan names objects of this namespace by, such as those of a label selector."""
-        return resources.target(description, self.namespace, self._clients.server)
+        return target.in_cluster(description, self.namespace, self._clients.server)
 
     def restricted(self, access: Access) -> "Cluster":
         """The same cluster, with a client that sends nothing that `access` leaves out.
@@ -93,7 +104,7 @@ class Cluster:
 
         `report` tells people of the wait. What may have had an effect is never sent again.
         """
-        patience = Patience(self.patience_seconds, report)
+        patience = Patience(self.name, self.patience_seconds, report)
         return self._with(self._access, patience)
 
     def _with(self, access: Access, patience: Patience | None) -> "Cluster":
@@ -126,18 +137,22 @@ class Cluster:
         try:
             raw = await self._request_json(call, "GET", self._apps_path("deployments", name))
         except NotFound as error:
-            raise await self._other_kind(name) or error from error
-        return resources.parse_deployment(raw, self._clients.server, self._shown_variables)
+            raise await self._other_kind(call) or error from error
+        return self._parse_deployment(raw)
 
-    async def _other_kind(self, name: str) -> NotFound | None:
+    def _parse_deployment(self, raw: Any) -> Deployment:
+        server, shown = self._clients.server, self._shown_variables
+        return resources.parse_deployment(raw, server, self.place, shown)
+
+    async def _other_kind(self, call: ApiCall) -> NotFound | None:
         """The error for a StatefulSet or DaemonSet of that name, known by its pods; else None."""
         try:
             pods = await self.pods("")
         except ClusterError:
             return None
         workloads = {pod.workload for pod in pods}
-        kinds = [kind for kind in OTHER_KINDS if f"{kind}/{name}" in workloads]
-        return errors.not_a_deployment(name, kinds[0]) if kinds else None
+        kinds = [kind for kind in OTHER_KINDS if f"{kind}/{call.name}" in workloads]
+        return errors.not_a_deployment(call, kinds[0]) if kinds else None
 
     async def revisions(self, deployment: Deployment) -> tuple[Revision, ...]:
         """The revisions of a Deployment, newest first; only of ReplicaSets that it owns."""
@@ -180,7 +195,8 @@ class Cluster:
 
     async def nodes(self) -> tuple[Node, ...]:
         """The nodes of the whole cluster."""
-        raw = await self._request_json(self._api_call("list", "nodes"), "GET", "/api/v1/nodes")
+        call = ApiCall("list", "nodes", self.name, namespace="")
+        raw = await self._request_json(call, "GET", "/api/v1/nodes")
         return tuple(map(limits.parse_node, raw["items"]))
 
     async def backoff_pods(self) -> frozenset[str]:
@@ -189,6 +205,14 @@ class Cluster:
         query = [("fieldSelector", "reason=BackOff,involvedObject.kind=Pod")]
         raw = await self._request_json(call, "GET", self._core_path("events"), query)
         return frozenset(event["involvedObject"]["name"] for event in raw["items"])
+
+    async def warnings(self) -> tuple[Event, ...]:
+        """The events of the namespace that warn, the newest first; clusters keep them an hour."""
+        call = self._api_call("list", "events")
+        query = [("fieldSelector", "type=Warning")]
+        raw = await self._request_json(call, "GET", self._core_path("events"), query)
+        events = map(resources.parse_event, raw["items"])
+        return tuple(sorted(events, key=lambda event: event.last, reverse=True))
 
     async def dry_run(self, deployment: Deployment, patch: DeploymentPatch) -> Deployment:
         """What a change would make of a Deployment, by a dry run on the server."""
@@ -213,7 +237,7 @@ class Cluster:
             query.append(("dryRun", "All"))
         path = self._apps_path("deployments", deployment.name)
         raw = await self._request_json(call, "PATCH", path, query, operations)
-        return resources.parse_deployment(raw, self._clients.server, self._shown_variables)
+        return self._parse_deployment(raw)
 
     async def fence(self, obj: Deployment | Pod) -> None:
         """Give an object another version: what was sent for the one given can no longer be stored.
@@ -382,6 +406,8 @@ class Cluster:
         try:
             async with asyncio.timeout(seconds):
                 yield
+        except Redirected as error:
+            raise errors.redirected(call, error.status) from error
         except UpgradeRefused as error:
             raise errors.from_response(call, error.status, error.body) from error
         except aiohttp.ClientConnectorError as error:
@@ -397,10 +423,11 @@ class Cluster:
             raise errors.not_connected(call, self.host, reason) from error
 
     def _api_call(self, verb: str, resource: str, name: str = "") -> ApiCall:
-        return ApiCall(verb, resource, self.namespace, name)
+        return ApiCall(verb, resource, self.name, self.namespace, name)
 
     def _change_call(self, verb: str, resource: str, name: str, *, dry_run: bool) -> ApiCall:
-        return ApiCall(verb, resource, self.namespace, name, mutating=True, dry_run=dry_run)
+        call = self._api_call(verb, resource, name)
+        return replace(call, mutating=True, dry_run=dry_run)
 
     def _core_path(self, *parts: str) -> str:
         return _path("/api/v1/namespaces", self.namespace, *parts)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.model import UserError
 
@@ -84,11 +84,13 @@ class WriteStopped(ClusterError):
 class ApiCall:
     """One call to the API server, in RBAC's terms, for error texts.
 
-    One that is `mutating` changes something, unless it is a `dry_run`.
+    `cluster` is the name that people know it by; `namespace` is "" for what is of the whole
+    cluster. One that is `mutating` changes something, unless it is a `dry_run`.
     """
 
     verb: str
     resource: str
+    cluster: str
     namespace: str
     name: str = ""
     mutating: bool = False
@@ -105,15 +107,28 @@ class ApiCall:
         return self.resource.endswith(".metrics.k8s.io")
 
     @property
+    def kind(self) -> str:
+        """The resource without its subresource: `pods` of `pods/log`."""
+        return self.resource.partition("/")[0]
+
+    @property
     def description(self) -> str:
-        """Like `patch deployments order-service`."""
-        return f"{self.verb} {self.resource} {self.name}".rstrip()
+        """Like `patch deployments order-service in namespace shop of cluster eu`."""
+        return f"{self._operation} in {self._place}"
 
     @property
     def subject(self) -> str:
-        """Like `deployment order-service`."""
-        kind = self.resource.partition("/")[0]
-        return f"{kind.removesuffix('s')} {self.name}" if self.name else kind
+        """Like `deployment order-service in namespace shop of cluster eu`."""
+        words = f"{self.kind.removesuffix('s')} {self.name}" if self.name else self.kind
+        return f"{words} in {self._place}"
+
+    @property
+    def _operation(self) -> str:
+        return f"{self.verb} {self.resource} {self.name}".rstrip()
+
+    @property
+    def _place(self) -> str:
+        return place(self.cluster, self.namespace)
 
     @property
     def nothing_done(self) -> str:
@@ -126,6 +141,11 @@ class ApiCall:
         if self.can_change:
             return "Whether it was changed is unknown: look at it before you try again."
         return f"{self.nothing_done} Check that the API server is healthy, then try again."
+
+
+def place(cluster: str, namespace: str = "") -> str:
+    """Like `namespace shop of cluster eu`; without a namespace, the cluster."""
+    return f"namespace {namespace} of cluster {cluster}" if namespace else f"cluster {cluster}"
 
 
 def status_message(body: bytes) -> str:
@@ -149,7 +169,7 @@ def from_response(call: ApiCall, status: int, body: bytes) -> ClusterError:
         case 404:
             is_known = f'"{call.name}" not found' in message
             return (ObjectNotFound if is_known else NotFound)(
-                f"There is no {call.subject} in {call.namespace}. {call.nothing_done} "
+                f"There is no {call.subject}. {call.nothing_done} "
                 f"Check the name. {_quoted(message)}"
             )
         case 409:
@@ -185,13 +205,15 @@ def _forbidden(call: ApiCall, message: str) -> ClusterError:
     denied = PERMISSION.search(message)
     if denied is None and ADMISSION.search(message):
         return _refused(call, message)
-    verb, place = call.verb, call.namespace
+    # No role can name pods, which come and go: the sentence is the same for each of them.
+    needed = replace(call, name="") if call.kind == "pods" else call
     if denied is not None:
         # A call may need several verbs: exec needs get, and from Kubernetes 1.35 on create too.
-        verb = denied["verb"]
-        place = "the whole cluster" if denied["scope"] == "at the cluster scope" else place
+        is_clusterwide = denied["scope"] == "at the cluster scope"
+        namespace = "" if is_clusterwide else call.namespace
+        needed = replace(needed, verb=denied["verb"], namespace=namespace)
     return Forbidden(
-        f"The bot may not {verb} {call.resource} in {place}. {call.nothing_done} "
+        f"The bot may not {needed.description}. {call.nothing_done} "
         "Grant it: deploy/rbac.yaml has every rule that the bot needs."
     )
 
@@ -242,14 +264,24 @@ def log_gone(call: ApiCall, container: str, *, previous: bool) -> LogGone:
     """The error for the log of a run that its node has removed."""
     run = f"the previous run of {container}" if previous else container
     return LogGone(
-        f"The log of {run} in {call.name} is no longer on its node. Nothing was read. Look for it "
-        "where your logs are collected."
+        f"The log of {run} in {call.subject} is no longer on its node. Nothing was read. Look for "
+        "it where your logs are collected."
     )
 
 
-def not_a_deployment(name: str, kind: str) -> NotFound:
+def redirected(call: ApiCall, status: int) -> RequestRefused:
+    """The error for an answer that names another address."""
+    return RequestRefused(
+        f"Kubernetes redirects to another address ({status}; {call.description}), which is not "
+        "followed. Nothing was changed. Name the right server in the kubeconfig."
+    )
+
+
+def not_a_deployment(call: ApiCall, kind: str) -> NotFound:
     """The error for a name that is one of a StatefulSet or DaemonSet."""
+    name = call.name
     return NotFound(
-        f"{name} is a {kind}, and this step is for Deployments. Nothing was read or changed. Name "
-        f"a Deployment, or use kubectl, such as `kubectl rollout restart {kind.lower()}/{name}`."
+        f"{name} in {place(call.cluster, call.namespace)} is a {kind}, and this step is for "
+        "Deployments. Nothing was read or changed. Name a Deployment, or use kubectl, such as "
+        f"`kubectl rollout restart {kind.lower()}/{name} --namespace {call.namespace}`."
     )

@@ -21,8 +21,12 @@ REPORT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Patience:
-    """For how many seconds a call is tried again, and `report`, which tells people of the wait."""
+    """For how many seconds a call is tried again, and `report`, which tells people of the wait.
 
+    `cluster` is the name that people know it by.
+    """
+
+    cluster: str
     seconds: float
     report: Callable[[str], Awaitable[None]]
 
@@ -42,9 +46,15 @@ class Patience:
                     raise
             if now() - reported >= REPORT_SECONDS:
                 reported = now()
-                await self.report(_text(self.seconds - (reported - start)))
+                await self.report(self._text(self.seconds - (reported - start)))
             await asyncio.sleep(delay)
             delay = min(2 * delay, MAX_DELAY)
+
+    def _text(self, left: float) -> str:
+        return (
+            f"Kubernetes of cluster {self.cluster} does not answer. Waiting for it, for "
+            f"{left:.0f} s at most"
+        )
 
 
 def _may_repeat(call: ApiCall, error: ClusterError) -> bool:
@@ -53,7 +63,3 @@ def _may_repeat(call: ApiCall, error: ClusterError) -> bool:
     if call.can_change or call.is_aggregated:
         return False
     return isinstance(error, Unreachable | TimedOut)
-
-
-def _text(seconds: float) -> str:
-    return f"Kubernetes does not answer. Waiting for it, for {seconds:.0f} s at most"

@@ -72,10 +72,10 @@ def _exit_code(text: str, call: ApiCall, command: str) -> int:
     message = str(status.get("message") or "the connection ended before the command did")
     if any(phrase in message for phrase in COMMAND_NOT_FOUND):
         raise CommandNotFound(
-            f"The container of {call.name} has no {command}. Nothing was run in it."
+            f"The container of {call.subject} has no {command}. Nothing was run in it."
         )
     raise RequestRefused(
-        f"{command} could not be run in {call.name}: {message[:MESSAGE_LENGTH].rstrip('.')}. "
+        f"{command} could not be run in {call.subject}: {message[:MESSAGE_LENGTH].rstrip('.')}. "
         "Nothing was changed. Look at the pod, then try again."
     )
 

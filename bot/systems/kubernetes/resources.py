@@ -13,6 +13,7 @@ from pydantic import Field
 
 from bot import redaction
 from bot.model import Model
+from bot.model.target import in_cluster
 from bot.model.text import printable, printable_values
 from bot.systems.kubernetes import owners
 from bot.systems.kubernetes.conditions import condition_since, has_condition
@@ -153,7 +154,7 @@ class Pod(Model):
 
 
 class Deployment(Model):
-    """A Deployment; `cluster` is its API server, as `host:port`.
+    """A Deployment; `cluster` is its API server, as `host:port`, and `place` what people call that.
 
     `replicas` is the number in its spec; the other numbers of replicas are of its status.
     `max_unavailable` is how many pods a rollout may take away at once. That is at most so many pods
@@ -166,6 +167,7 @@ class Deployment(Model):
     """
 
     cluster: str
+    place: str
     namespace: str
     name: str
     uid: str
@@ -199,9 +201,14 @@ class Deployment(Model):
         return f"deployment/{self.name}"
 
     @property
+    def full_label(self) -> str:
+        """Like `deployment/order-service in namespace shop of cluster eu`."""
+        return f"{self.label} in {self.place}"
+
+    @property
     def target(self) -> str:
         """What plans name it by: unique over all namespaces and clusters."""
-        return target(self.label, self.namespace, self.cluster)
+        return in_cluster(self.label, self.namespace, self.cluster)
 
     @property
     def image_tags(self) -> str:
@@ -379,18 +386,19 @@ def parse_usage(raw: Obj) -> dict[str, ResourceAmounts]:
     }
 
 
-def target(description: str, namespace: str, cluster: str) -> str:
-    """What a plan changes: an object, or a selector of some, with its namespace and API server."""
-    return f"{description} in {namespace} of {cluster}"
+def parse_deployment(
+    raw: Obj, cluster: str, place: str, shown_variables: tuple[str, ...] = ()
+) -> Deployment:
+    """A Deployment from the API's JSON; `cluster` is the API server that it came from.
 
-
-def parse_deployment(raw: Obj, cluster: str, shown_variables: tuple[str, ...] = ()) -> Deployment:
-    """A Deployment from the API's JSON; `cluster` is the API server that it came from."""
+    `place` is what people call its namespace and cluster.
+    """
     metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     annotations = metadata.get("annotations") or {}
     most_pods, most_percent = _max_unavailable_bounds(spec)
     return Deployment(
         cluster=cluster,
+        place=place,
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
@@ -496,6 +504,39 @@ def parse_revision(raw: Obj) -> Revision:
         template=_template(raw),
         rolled_back_from=int(rolled_back_from) if rolled_back_from.isdecimal() else None,
         execution=annotations.get(EXECUTION_ANNOTATION, ""),
+    )
+
+
+class Event(Model):
+    """What a controller or a node says about an object, and how often it said so.
+
+    `kind` and `name` are those of the object; `last` is when it was said last.
+    """
+
+    kind: str
+    name: str
+    reason: str
+    message: str
+    count: int
+    last: datetime
+
+
+def parse_event(raw: Obj) -> Event:
+    """An Event from JSON: newer components write a series in place of the count and its time."""
+    series, about = raw.get("series") or {}, raw["involvedObject"]
+    last = (
+        series.get("lastObservedTime")
+        or raw.get("lastTimestamp")
+        or raw.get("eventTime")
+        or raw["metadata"]["creationTimestamp"]
+    )
+    return Event(
+        kind=about.get("kind", ""),
+        name=about.get("name", ""),
+        reason=raw.get("reason") or "",
+        message=redaction.redact(printable(raw.get("message") or "")),
+        count=series.get("count") or raw.get("count") or 1,
+        last=datetime.fromisoformat(last),
     )
 
 

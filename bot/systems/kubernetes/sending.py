@@ -3,11 +3,17 @@
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from bot.systems.kubernetes.errors import RequestRefused
-
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 MAX_STATUS_BYTES = 64 * 1024
+
+
+class Redirected(Exception):
+    """The server names another address, with this status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
 
 
 class UpgradeRefused(Exception):
@@ -25,7 +31,7 @@ async def send_once(request: ClientRequest, handler: ClientHandlerType) -> Clien
     It follows redirects, and the new request may have lost its `dryRun`. It repeats a DELETE or a
     PUT whose connection broke, though the first may have had effect.
 
-    Raises RequestRefused for a redirect, and UpgradeRefused with the body of an answer to a
+    Raises Redirected for a redirect, and UpgradeRefused with the body of an answer to a
     websocket's handshake, of which aiohttp itself tells the status alone.
     """
     try:
@@ -39,10 +45,7 @@ async def send_once(request: ClientRequest, handler: ClientHandlerType) -> Clien
         raise aiohttp.ClientConnectionError(str(error) or type(error).__name__) from error
     if response.status in REDIRECT_STATUSES:
         response.close()
-        raise RequestRefused(
-            f"Kubernetes redirects to another address ({response.status}), which is not followed. "
-            "Nothing was changed. Name the right server in the kubeconfig."
-        )
+        raise Redirected(response.status)
     if request.headers.get("Upgrade") == "websocket" and response.status != 101:
         body = await response.content.read(MAX_STATUS_BYTES)
         response.close()
