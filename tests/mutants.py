@@ -68,6 +68,13 @@ MUTANTS = (
         ("tests/test_policy_rules.py::test_two_at_once_do_not_both_fit",),
     ),
     Mutant(
+        "budget without the incident's lock",
+        "bot/flows/executions.py",
+        "incident = await (lock if after_end else lock_open)(conn, incident_id)",
+        "incident = await store.incidents.get(conn, incident_id)\n    assert incident is not None",
+        ("tests/test_policy_rules.py::test_two_at_once_do_not_both_fit",),
+    ),
+    Mutant(
         "approvers of another change approve",
         "bot/rules/policy.py",
         "return service.terms(asked.severity, execution.action, execution.risk).approvers",

@@ -261,6 +261,32 @@ def test_a_rule_is_named(
     )
 
 
+LEADS = MemberSelector(groups=("leads",))
+
+
+@pytest.mark.parametrize(
+    ("severity", "action", "approvers"),
+    [
+        (Severity.SEV1, "rollback", LEADS),
+        (Severity.SEV2, "rollback", SELECTOR),
+        (Severity.SEV1, "set-env", SELECTOR),
+        # What was requested before the upgrade, or by an older replica.
+        (None, "rollback", SELECTOR),
+    ],
+)
+def test_who_approves_is_read_anew(
+    severity: Severity | None, action: str, approvers: MemberSelector
+) -> None:
+    rule = {"severity": ["sev1"], "action": ["rollback"], "approvers": LEADS}
+    asked = Requirement(approvals=1, until=NOW, reasons=(), severity=severity)
+
+    found = rules.policy.approvers_of(
+        with_policy(rules=[rule]), request(requirement=asked, action=action)
+    )
+
+    assert found == approvers
+
+
 def requested(*requesters: UserId) -> Requirement:
     return Requirement(approvals=1, requesters=requesters, until=NOW, reasons=())
 
