@@ -8,7 +8,7 @@ from bot.config import Config, DatabaseSource, ServiceConfig
 from bot.model import Place, UserError
 from bot.settings import Settings
 from bot.slack.customer_channel import CustomerChannel
-from bot.systems import ChangingSystems, database, sessions
+from bot.systems import ChangingSystems
 from bot.systems.database import Database
 from bot.systems.http import HttpClient
 from bot.systems.kubernetes import Clusters
@@ -45,16 +45,20 @@ class Services:
 
     def are_same(self, one: Place, other: Place) -> bool:
         """Whether two places are one: the same cluster, namespace and database."""
-        *here, (_, source) = self._resolved(one)
-        *there, (_, other_source) = self._resolved(other)
-        return (here, source) == (there, other_source)
+        return self._resolved(one) == self._resolved(other)
 
-    def _resolved(self, place: Place) -> tuple[str, str, tuple[str, DatabaseSource]]:
+    def named(self, place: Place) -> Place:
+        """The place with its cluster's name, where the configuration names clusters at all."""
+        service = self._config.of(place.service)
+        return place.model_copy(update={"cluster": place.cluster or service.cluster})
+
+    def _resolved(self, place: Place) -> tuple[str, str, DatabaseSource]:
+        """The API server, the namespace and the database."""
         service = self._service(place)
         return (
-            _listed(place, "cluster", service.all_clusters) or self._clusters.current(),
+            self._clusters.server(_listed(place, "cluster", service.all_clusters)),
             _listed(place, "namespace", service.all_namespaces),
-            self._database(place, service),
+            _database(place, service)[1],
         )
 
     def _service(self, place: Place) -> ServiceConfig:
@@ -67,40 +71,48 @@ class Services:
 
     def _make(self, place: Place) -> ChangingSystems:
         service = self._service(place)
-        cluster, namespace, (name, source) = self._resolved(place)
-        shown = service.masking.show_variables
+        cluster = _listed(place, "cluster", service.all_clusters)
+        namespace = _listed(place, "namespace", service.all_namespaces)
+        name, source = _database(place, service)
+        label, shown = self._label(place.service, name), service.masking.show_variables
         return ChangingSystems(
             cluster=self._clusters.cluster(cluster, namespace, shown_variables=shown),
             database=Database(
-                self._address(source.read),
-                variable=source.read or database.VARIABLE,
-                name=name,
+                self._url(source.read),
+                variable=_origin(source.read, f"databases.{name}.read", place),
+                name=label,
             ),
             sessions=SessionTerminator(
-                self._address(source.admin),
-                variable=source.admin or sessions.VARIABLE,
-                name=name,
+                self._url(source.admin),
+                variable=_origin(source.admin, f"databases.{name}.admin", place),
+                name=label,
             ),
             tcp=TcpProber(),
             http=self._http,
-            stripe=Stripe(self._settings.variable(service.stripe), self._settings.stripe_api_url),
+            stripe=Stripe(self._secret(service.stripe), self._settings.stripe_api_url),
             customers=self._customers(service),
             now=self._now,
             probe_pods=service.policy.probe_pods,
         )
 
-    def _address(self, source: str) -> str | Path | None:
-        """The file that has an address, or what the variable says; None for none."""
+    def _url(self, source: str) -> str | Path | None:
+        """What a variable says, or the file, which is read at each connection."""
         return Path(source) if "/" in source else self._settings.variable(source)
 
-    def _database(self, place: Place, service: ServiceConfig) -> tuple[str, DatabaseSource]:
-        """What people call the database (nothing where there is only one), and where it is."""
-        name = place.database or next(iter(service.databases), "")
-        if place.database and name not in service.databases:
-            raise UserError(_not_listed(place.service, "database", name))
-        is_one = not self._config.services and len(service.databases) < 2
-        called = "" if is_one or not name else f"{name} of {place.service}"
-        return called, service.databases.get(name, DatabaseSource())
+    def _label(self, service: str, database: str) -> str:
+        """What people call a database; nothing where the bot knows of one alone."""
+        return f"{database} of {service}" if self._config.services else ""
+
+    def _secret(self, source: str) -> str | None:
+        """What a variable or a file says; None for none."""
+        if "/" not in source:
+            return self._settings.variable(source)
+        try:
+            return Path(source).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{source}, which RUNBOLT_CONFIG names, cannot be read: {error}. Nothing was done."
+            ) from error
 
 
 def _listed(place: Place, kind: str, names: tuple[str, ...]) -> str:
@@ -109,6 +121,20 @@ def _listed(place: Place, kind: str, names: tuple[str, ...]) -> str:
     if name not in names:
         raise UserError(_not_listed(place.service, kind, name))
     return name
+
+
+def _database(place: Place, service: ServiceConfig) -> tuple[str, DatabaseSource]:
+    """The name of the place's database, and where its URLs stand."""
+    if not place.database:
+        return next(iter(service.databases.items()), ("main", DatabaseSource()))
+    if place.database not in service.databases:
+        raise UserError(_not_listed(place.service, "database", place.database))
+    return place.database, service.databases[place.database]
+
+
+def _origin(source: str, key: str, place: Place) -> str:
+    """Where people look for a URL: the variable or the file, or else the key that names none."""
+    return source or f"{key} of {place.service} in RUNBOLT_CONFIG"
 
 
 def _not_listed(service: str, kind: str, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from bot import flows, rules
 from bot.flows import temporary_changes
@@ -17,8 +17,10 @@ from bot.model import (
     Status,
     UserError,
 )
-from bot.views import home, modals, severity_table, tasks
+from bot.views import choosing, home, modals, severity_table, tasks
 from bot.views import timeline as pages
+from bot.views.blocks import Element
+from bot.views.home import Served
 from bot.world import World
 from commands import interactions
 from commands.form_errors import NonBlankText
@@ -40,9 +42,17 @@ class UpdateForm(Model):
 
 
 class PlaybookForm(Model):
-    """The scenario that was chosen, as `service/id`."""
+    """The scenario that was chosen, as `service/id`, or only the service."""
 
-    scenario: str
+    service: str = ""
+    scenario: str | None = None
+
+    @field_validator("scenario")
+    @classmethod
+    def _check_chosen(cls, scenario: str | None, info: ValidationInfo) -> str | None:
+        if scenario is None and not info.data.get("service"):
+            raise ValueError("Choose a playbook, or only the service.")
+        return scenario
 
 
 class ResolveForm(Model):
@@ -55,8 +65,29 @@ class ResolveForm(Model):
 
 async def show_help(world: World, interaction: Interaction) -> None:
     """`/incident`: the commands, and the open incidents for those who may read them."""
-    page = home.help_page(world.playbooks, await _listed(world, interaction))
+    page = home.help_page(_served(world), await _listed(world, interaction))
     await interaction.show("What you can type", page)
+
+
+async def show_service(world: World, interaction: Interaction) -> None:
+    """`/incident help checkout`: its playbooks and incidents; raises UserError for another word.
+
+    Whoever may not read titles gets the commands.
+    """
+    served = _served(world)
+    may_read = await flows.guests.may_read(world, interaction.user_id)
+    if not (interaction.text and served.several and may_read):
+        await show_help(world, interaction)
+        return
+    service = rules.service_names.one(interaction.text, served.services)
+    playbooks = rules.fitting.of_service(served.playbooks, service.id)
+    listed = await flows.incidents.list_open(world, service.id)
+    await interaction.show(service.title, home.service_page(service, playbooks, listed))
+
+
+def _served(world: World) -> Served:
+    services = rules.service_names.served(world.config, world.playbooks)
+    return Served(services, world.playbooks)
 
 
 async def _listed(world: World, interaction: Interaction) -> OpenIncidents | None:
@@ -172,31 +203,92 @@ def _proposal(interaction: Interaction) -> tuple[IncidentId, ExecutionId]:
 async def choose_scenario(world: World, interaction: Interaction) -> None:
     """A scenario was chosen on the card, among those that fit, while none was attached."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
-    name, user_id = interaction.value, interaction.user_id
-    await flows.incidents.choose_scenario(world, incident.id, name, previous=None, by=user_id)
+    _, has_service, service = interaction.block_id.partition(":")
+    await flows.incidents.choose_scenario(
+        world,
+        incident.id,
+        interaction.value,
+        previous=None,
+        previous_service=service if has_service else None,
+        by=interaction.user_id,
+    )
+
+
+async def choose_service(world: World, interaction: Interaction) -> None:
+    """A service was chosen in the channel, where the playbook is asked for."""
+    await _choose_service(world, interaction, interaction.block_id.partition(":")[2])
+
+
+async def take_service(world: World, interaction: Interaction) -> None:
+    """A service was pressed that the words of the declaration could mean."""
+    await _choose_service(world, interaction, "")
+
+
+async def _choose_service(world: World, interaction: Interaction, previous: str) -> None:
+    """`previous` is the service that the person saw; empty for none."""
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    service, user_id = interaction.value, interaction.user_id
+    await flows.incidents.choose_service(world, incident.id, service, previous=previous, by=user_id)
 
 
 async def open_playbook_form(world: World, interaction: Interaction) -> None:
     """`/incident playbook`: all scenarios but the attached one; raises UserError without others."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    await _open_playbook_form(world, interaction, incident)
+
+
+async def press_other_service(world: World, interaction: Interaction) -> None:
+    """*Another service…* was pressed on the card: the same form."""
+    incident = await flows.incidents.get(world, _incident_id(interaction))
+    await _open_playbook_form(world, interaction, incident)
+
+
+async def _open_playbook_form(world: World, interaction: Interaction, incident: Incident) -> None:
     rules.incidents.check_open(incident)
     attached = rules.incidents.attached_name(incident)
-    others = [ref for ref in rules.incidents.all_scenarios(world.playbooks) if ref.name != attached]
-    if not others:
+    services = rules.service_names.served(world.config, world.playbooks)
+    others = rules.fitting.others(world.playbooks, incident, attached)
+    if not others and len(services) < 2:
         raise UserError(
             "There is no other playbook. Nothing was changed. The bot reads playbooks from files "
             "when it starts."
         )
-    metadata = interaction.metadata(incident=incident.id, was=attached)
-    await interaction.open(modals.playbook(incident, others, metadata=metadata))
+    metadata = interaction.metadata(
+        incident=incident.id, was=attached, was_service=incident.service
+    )
+    await interaction.open(choosing.form(incident, services, others, metadata=metadata))
+
+
+def find_scenarios(world: World, typed: str) -> list[Element]:
+    """The options of a search for a playbook, of any service."""
+    refs = rules.fitting.search(typed, world.playbooks)
+    return choosing.scenario_options(refs, several=True)
 
 
 async def submit_playbook(world: World, interaction: Interaction, form: PlaybookForm) -> None:
-    """Attach a scenario; of two people who choose at once, the first one's stays."""
-    incident_id, was = _form_incident_id(interaction), interaction.private_metadata["was"]
-    user_id = interaction.user_id
+    """Attach a scenario, or a service; of two people who choose at once, the first one's stays.
+
+    Raises UserError for a scenario of another service than the chosen one.
+    """
+    incident_id, user_id = _form_incident_id(interaction), interaction.user_id
+    was = interaction.private_metadata
+    if form.scenario is None:
+        await flows.incidents.choose_service(
+            world, incident_id, form.service, previous=was["was_service"], by=user_id
+        )
+        return
+    if form.service not in ("", form.scenario.partition("/")[0]):
+        raise UserError(
+            "That playbook is of another service than the one that you chose. Nothing was changed; "
+            "choose one of the two."
+        )
     await flows.incidents.choose_scenario(
-        world, incident_id, form.scenario, previous=was, by=user_id
+        world,
+        incident_id,
+        form.scenario,
+        previous=was["was"],
+        previous_service=was.get("was_service"),
+        by=user_id,
     )
 
 
@@ -337,7 +429,7 @@ async def mention(world: World, interaction: Interaction) -> None:
 async def show_home(world: World, interaction: Interaction) -> None:
     """The App Home was opened."""
     listed = await _listed(world, interaction)
-    await interaction.publish_home(home.home_view(listed, world.now()))
+    await interaction.publish_home(home.home_view(_served(world), listed, world.now()))
 
 
 def _incident_id(interaction: Interaction) -> IncidentId:

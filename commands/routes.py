@@ -12,15 +12,18 @@ from bot.world import World
 from commands import contacts, customers, declare, incident, refused_forms, steps, tasks
 from commands.interactions import Body, Interaction
 from commands.listen import (
+    Finder,
     FormHandler,
     Handler,
     Parser,
     ack_only,
     command_listener,
+    find_nothing,
     first_word,
     form_listener,
     interaction_listener,
     model_parser,
+    options_listener,
 )
 
 COMMAND = "/incident"
@@ -28,7 +31,7 @@ COMMAND = "/incident"
 # The first word after the command.
 SUBCOMMANDS = {
     "": incident.show_help,
-    "help": incident.show_help,
+    "help": incident.show_service,
     "declare": declare.declare,
     "role": incident.assign_role,
     "update": incident.write_update,
@@ -62,11 +65,15 @@ BLOCK_ACTIONS = {
     action_ids.CHANGE_STATUS: incident.choose_status,
     action_ids.CHANGE_SEVERITY: incident.choose_severity,
     action_ids.CHOOSE_SCENARIO: incident.choose_scenario,
+    action_ids.CHOOSE_SERVICE: incident.choose_service,
+    **dict.fromkeys(action_ids.TAKEN_SERVICES, incident.take_service),
+    action_ids.OTHER_SERVICE: incident.press_other_service,
     action_ids.RESOLVE: incident.press_resolve,
     action_ids.TAKE_STATUS: incident.take_status,
     action_ids.KEEP_STATUS: incident.keep_status,
     action_ids.OPEN_DECLARE: declare.open_form,
-    action_ids.TICK_SYMPTOM: declare.tick_symptom,
+    action_ids.TICK_SYMPTOM: declare.redraw_form,
+    action_ids.FORM_SERVICE: declare.redraw_form,
     action_ids.TELL_CUSTOMERS: customers.press,
     action_ids.EDIT_MESSAGE: customers.edit,
     action_ids.RUN_STEP: steps.press,
@@ -110,6 +117,15 @@ FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
     action_ids.TICK_FORM: (tasks.parse_tick_form, tasks.submit_ticks),
 }
 
+# Searches: selects whose options Slack asks for as somebody types.
+OPTIONS: dict[str, Finder] = {
+    action_ids.FORM_SERVICE: declare.find_services,
+    action_ids.CHOOSE_SERVICE: declare.find_services,
+    "service": declare.find_services,
+    action_ids.CHOOSE_SCENARIO: incident.find_scenarios,
+    "scenario": incident.find_scenarios,
+}
+
 # What is typed here can be judged only from the live system.
 MAY_REFUSE = (action_ids.STEP_FORM,)
 
@@ -139,11 +155,12 @@ async def unknown(world: World, interaction: Interaction) -> None:
 OPEN_TO_ALL: frozenset[object] = frozenset(
     {
         incident.show_help,
+        incident.show_service,
         incident.mention,
         incident.show_home,
         declare.declare,
         declare.open_form,
-        declare.tick_symptom,
+        declare.redraw_form,
         declare.submit,
         incident.stale_component,
         steps.approve,
@@ -176,6 +193,9 @@ def register(app: AsyncApp, world: World) -> None:
                 may_refuse=callback_id in MAY_REFUSE,
             )
         )
+    for action_id, finder in OPTIONS.items():
+        app.options(action_id)(options_listener(world, finder))
+    app.options(re.compile(".*"))(options_listener(world, find_nothing))
     app.action(action_ids.OPEN_LINK)(ack_only)
     for decorator in (app.action, app.view, app.shortcut):
         decorator(re.compile(".*"))(listen(incident.stale_component))

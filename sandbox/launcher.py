@@ -140,6 +140,7 @@ async def run_bot(
     try:
         await _ready(child, url)
         slack.request_url = f"{url}/slack/events"
+        slack.options_url = f"{url}/slack/events"
         yield child
     finally:
         await child.stop()

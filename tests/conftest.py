@@ -59,6 +59,7 @@ PATIENCE = 10.0
 LONG = {"browser", "long"}
 # Objects, then younger looks before an older one.
 GARBAGE_THRESHOLDS = (20_000, 10, 10)
+TITLES = {"sev1": "Orders are failing", "sev3": "Orders are slow"}
 
 # Nobody here shows a certificate; reading the machine's takes each client of a cluster 20 ms.
 os.environ["SSL_CERT_FILE"] = os.devnull
@@ -339,8 +340,9 @@ class Walk:
         await self.press_step(who, "roll-back", channel)
         return await self.submit(who, reason="The new version crash-loops")
 
-    async def declare(self, title: str = "Orders are failing", severity: str = "sev1") -> str:
-        """Declare, and return the name of the channel."""
+    async def declare(self, title: str = "", severity: str = "sev1") -> str:
+        """Declare, in words that fit the playbook, and return the name of the channel."""
+        title = title or TITLES.get(severity, TITLES["sev1"])
         await self.say("oncall", f"/incident declare {severity} {title}")
         names = [channel["name"] for channel in self.slack.channels("oncall")]
         return str(max((name for name in names if name.startswith("inc-")), key=_number))
@@ -503,6 +505,7 @@ async def bot(
     """The bot, called by the workspace."""
     async with start_bot(given, clock, slack_seconds) as replica:
         slack.request_url = f"{replica.url}/slack/events"
+        slack.options_url = f"{replica.url}/slack/events"
         yield replica
 
 

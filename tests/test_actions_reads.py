@@ -422,7 +422,7 @@ async def test_services_by_their_namespace(
     read = CheckDependencies(selector=SELECTOR, checks=(f"redis:{kube.port}",), timeout=2)
 
     assert (await read.read(systems.for_reading())).ok
-    assert asked == ["redis", f"redis.{DEFAULT_NAMESPACE}"]
+    assert asked == [f"redis.{DEFAULT_NAMESPACE}"]
 
 
 async def test_reads_write_nothing(systems: ChangingSystems, kube: Cluster) -> None:

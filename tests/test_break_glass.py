@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot import flows
-from bot.model import ExecutionId, UserId
+from bot.model import AloneChoice, Availability, ExecutionId, UserId
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Bot, Clock, Walk
@@ -257,6 +257,18 @@ async def test_an_approval_is_an_answer(
 
     clock.forward(minutes=3)
     await break_glass(walk, asked)
+    assert (walk.execution(asked).state, patches(broken)) == (DONE, 1)
+
+
+async def test_who_is_alone_on_call_waits_for_nobody(
+    walk: Walk, clock: Clock, broken: Cluster, asked: str
+) -> None:
+    alone = Availability(at=clock.time, alone=AloneChoice.BREAK_GLASS)
+    async with walk.bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE executions SET available = %s", [alone.model_dump_json()])
+
+    await break_glass(walk, asked)
+
     assert (walk.execution(asked).state, patches(broken)) == (DONE, 1)
 
 

@@ -1,22 +1,27 @@
 """Several clusters in one kubeconfig: each is connected to, renewed and unreachable by itself."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from typing import Any
 
 import pytest
 import yaml
 
+from bot.actions.kubernetes.dependencies import CheckDependencies
 from bot.model import UserError
 from bot.systems.kubernetes import Cluster, ClusterError, Clusters, NotConnected, patches
+from bot.systems.kubernetes.clients import Clients, Surroundings
+from bot.systems.kubernetes.credentials import Credentials
 from sandbox.cluster import DEFAULT_NAMESPACE
 from sandbox.cluster import Cluster as SimulatedCluster
 from sandbox.cluster.resources import PODS
-from tests.cluster_fixtures import SELECTOR, USER, open_clusters
+from tests.cluster_fixtures import SELECTOR, USER, open_clusters, systems_of
 from tests.several_clusters import Obj, copy_order_service, merged, written
 from tests.waiting import until
 
@@ -177,7 +182,7 @@ async def test_credentials_that_cannot_be_read(path: Path, tmp_path: Path) -> No
     async with open_clusters(written(tmp_path / "missing", config)) as clusters:
         with pytest.raises(NotConnected, match=r"the credentials cannot be read: .*gone"):
             await shop(clusters, "us").pods(SELECTOR)
-        with pytest.raises(UserError, match=r"of the cluster cannot be read from .*gone"):
+        with pytest.raises(UserError, match=r"of cluster us cannot be read from .*gone"):
             await clusters.check("us")
 
         assert len(await shop(clusters).pods(SELECTOR)) == 3
@@ -216,12 +221,14 @@ async def test_a_program_that_hangs_delays_its_context_alone(
         hanging.cancel()
 
 
-async def seconds_of_calls(cluster: Cluster) -> float:
-    """How long some calls take together; the first of all makes the connection."""
-    start = perf_counter()
+async def seconds_of_a_call(cluster: Cluster) -> float:
+    """How long a call takes, as the median of many: the machine has other work too."""
+    seconds = []
     for _ in range(100):
+        start = perf_counter()
         await cluster.pods(SELECTOR)
-    return perf_counter() - start
+        seconds.append(perf_counter() - start)
+    return median(seconds)
 
 
 @pytest.mark.parametrize("trouble", ["refuses", "is silent"])
@@ -229,8 +236,8 @@ async def test_a_healthy_cluster_is_as_fast_as_ever(
     trouble: str, clusters: Clusters, other: SimulatedCluster
 ) -> None:
     healthy, unreachable = shop(clusters, "eu"), shop(clusters, "us")
-    await seconds_of_calls(healthy)
-    alone = await seconds_of_calls(healthy)
+    await healthy.pods(SELECTOR)
+    before = await seconds_of_a_call(healthy)
     async with AsyncExitStack() as stack:
         if trouble == "refuses":
             await other.stop_listening()
@@ -244,9 +251,54 @@ async def test_a_healthy_cluster_is_as_fast_as_ever(
                 await asyncio.sleep(0.1)  # a person presses again
 
         callers = [asyncio.create_task(keep_calling()) for _ in range(5)]
-        beside = await seconds_of_calls(healthy)
+        beside = await seconds_of_a_call(healthy)
         for caller in callers:
             assert not caller.done()
             caller.cancel()
+        await asyncio.wait(callers)
 
-    assert beside < 3 * alone
+    after = await seconds_of_a_call(healthy)
+    assert beside < 3 * max(before, after)
+
+
+@pytest.mark.parametrize(
+    ("host", "own", "current", "other"),
+    [
+        ("redis", ["redis.shop"], ["redis.shop", "redis"], []),
+        ("redis.cache", ["redis.cache"], ["redis.cache"], ["redis.cache."]),
+        ("redis.cache.svc", ["redis.cache.svc"], ["redis.cache.svc"], []),
+        ("redis.cache.svc.cluster.local", *[["redis.cache.svc.cluster.local"]] * 2, []),
+        ("10.0.0.7", *[["10.0.0.7"]] * 3),
+    ],
+)
+def test_names_mean_the_same_for_the_bot(
+    host: str, own: list[str], current: list[str], other: list[str]
+) -> None:
+    """`redis` in the bot's own namespace, or cluster, is another one."""
+    found = [
+        Cluster(Clients(Credentials(None, "", "https://10.0.0.1"), "", where), "shop", 1.0)
+        for where in (Surroundings.OWN, Surroundings.CURRENT, Surroundings.OTHER)
+    ]
+
+    assert [list(cluster.names_outside(host)) for cluster in found] == [own, current, other]
+
+
+async def test_ports_of_another_cluster(
+    clusters: Clusters, other: SimulatedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def look_up(host: str, port: int, **_: object) -> list[object]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    systems = systems_of(shop(clusters, "us")).for_reading()
+    checks = (f"redis:{other.port}", f"db.example:{other.port}")
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    read = await CheckDependencies(selector=SELECTOR, checks=checks, timeout=2).read(systems)
+
+    assert read.table is not None
+    tried = {str(row[0]): str(row[1]) for row in read.table.rows}
+    assert tried == dict(zip(checks, ("not checked", "open"), strict=True))
+    assert "db.example." in asked
+    assert not [host for host in asked if host.startswith("redis")]

@@ -120,7 +120,7 @@ async def test_the_target_stays_locked(walk: Walk, bot: Bot, kube: Cluster, cloc
 
     assert walk.execution(second).state == (
         ":hourglass_flowing_sand: Approved, starts as soon as it is known what “Rolling restart” "
-        "of INC-1 did to deployment/order-service."
+        "of INC-1 did to deployment/order-service in namespace tickettoken."
     )
     await walk.press("oncall", action_ids.CHECK_INTERRUPTED, first)
     await bot.tick()

@@ -13,7 +13,7 @@ from importlib.resources import files
 from bot.config import Config, ServiceConfig
 from bot.views import text
 assert str(files("bot")).startswith({site!r}), files("bot")
-assert text.render("help")
+assert text.render("help", several=False)
 config = Config(defaults=ServiceConfig())
 assert [book.service for book in root.load_playbooks(config)] == ["order-service"] * 2
 assert (files("bot.store") / "migrations" / "0001_start.sql").is_file()

@@ -472,7 +472,9 @@ async def test_undoing_it_late_says_so(
 async def test_people_end_it_by_hand(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    other = await walk.declare("Memory")  # a step on the same target that does not end it
+    other = await walk.declare(
+        "Down without memory"
+    )  # a step on the same target that does not end it
     await walk.press_step("oncall", "rolling-restart", other)
     await walk.submit("oncall", reason="It grows")
     await walk.press("second", action_ids.APPROVE, other)

@@ -116,3 +116,16 @@ def test_clusters_are_not_checked_without_kubeconfig(environ: dict[str, str]) ->
     del environ["KUBECONFIG"]
 
     assert services(environ).stdout == TABLE
+
+
+def test_who_is_on_call_is_named(environ: dict[str, str]) -> None:
+    duties = "[{schedule: PNIGHT}, {escalation_policy: PPAY, levels: 2}]"
+    file = Path(environ["RUNBOLT_CONFIG"])
+    file.write_text(CONFIG.replace("{users: [U1]}", f"{{users: [U1], on_call: {duties}}}"))
+
+    printed = services(environ | {"PAGERDUTY_TOKEN": "token"}, "checkout").stdout
+
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    assert "approvers U1, on call: PNIGHT, on call: PPAY to level 2" in lines
+    assert "alone on call change wait, destructive wait" in lines
+    assert "second step change none, destructive none" in lines

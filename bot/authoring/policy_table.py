@@ -89,7 +89,8 @@ def _cells(service: ServiceConfig, rows: Sequence[Row], has_freeze: bool) -> tup
 
 def _people(selector: MemberSelector) -> str:
     groups = [f"@{group.removeprefix('@')}" for group in selector.groups]
-    return ", ".join([*groups, *selector.users]) or "nobody"
+    duties = [f"on call: {duty.name}" for duty in selector.on_call]
+    return ", ".join([*groups, *selector.users, *duties]) or "nobody"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

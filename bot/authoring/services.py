@@ -1,11 +1,11 @@
 """`runbolt services`: what the configuration says of each service, with the defaults filled in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bot import config, durations
-from bot.config import Cadence, Config, MemberSelector, ServiceConfig, Surroundings
-from bot.model import Risk, Severity, UserError
+from bot.config import Cadence, Config, DutySelector, MemberSelector, ServiceConfig, Surroundings
+from bot.model import OpenEnum, Risk, Severity, UserError
 from bot.systems.kubernetes import Clusters
 
 COLUMNS = ("SERVICE", "CLUSTER", "NAMESPACES", "DATABASES", "RESPONDERS", "APPROVERS", "CHANNELS")
@@ -74,6 +74,8 @@ def details(service: ServiceConfig) -> list[str]:
         "approvals": _list(
             f"{risk.value} {policy.approvals.of(risk)}" for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
         ),
+        "alone on call": _by_risk(policy.when_alone.of),
+        "second step": _by_risk(policy.second_step.of),
         "undo window": durations.describe(policy.undo_window),
         "time limit": durations.describe(policy.execution_timeout),
         **{severity.value: _cadence(service.cadence(severity)) for severity in Severity},
@@ -92,8 +94,21 @@ def _cadence(cadence: Cadence) -> str:
     )
 
 
+def _by_risk(setting: Callable[[Risk], OpenEnum | None]) -> str:
+    return _list(
+        f"{risk.value} {(setting(risk) or 'none').replace('_', ' ')}"
+        for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
+    )
+
+
 def _people(people: MemberSelector) -> str:
-    return _list((*(f"@{name.removeprefix('@')}" for name in people.groups), *people.users))
+    groups = (f"@{name.removeprefix('@')}" for name in people.groups)
+    return _list((*groups, *people.users, *(f"on call: {_duty(each)}" for each in people.on_call)))
+
+
+def _duty(duty: DutySelector) -> str:
+    """A schedule, or an escalation policy and how many of its levels."""
+    return duty.schedule or f"{duty.escalation_policy} to level {duty.levels}"
 
 
 def _list(names: Iterable[str]) -> str:

@@ -4,7 +4,8 @@ from bot.config.checks import Surroundings
 from bot.config.clocks import SHORTEST_CADENCE, Cadence, WorkingHours, default_cadences
 from bot.config.freezes import Freeze
 from bot.config.loader import load
-from bot.config.people import Channels, MemberSelector, OnCallSource
+from bot.config.night import SignIn
+from bot.config.people import Channels, DutySelector, MemberSelector, OnCallSource
 from bot.config.policy import (
     CHANGING,
     ApprovalCounts,
@@ -29,6 +30,7 @@ __all__ = [
     "Channels",
     "Config",
     "DatabaseSource",
+    "DutySelector",
     "Freeze",
     "GuestRights",
     "IncidentBudget",
@@ -38,6 +40,7 @@ __all__ = [
     "Policy",
     "Rule",
     "ServiceConfig",
+    "SignIn",
     "Surroundings",
     "Terms",
     "WorkingHours",

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from bot.config import checks, policy_checks
 from bot.config.checks import Surroundings
+from bot.config.night import SignIn
 from bot.config.policy_checks import Known
 from bot.config.service import ADDED_LISTS, Config, ConfigFile, ServiceConfig, merged
 from bot.model import Risk, UserError
@@ -114,9 +115,11 @@ def load(
     known = Known(actions or {}, config.services)
     for service in config.all:
         checks.check(service, layout, surroundings)
+        checks.check_second_step(service, config.sign_in, layout)
         report = partial(layout.report_policy, service)
         policy_checks.check_services(service, known, report)
         policy_checks.check(service, known, report)
+    checks.check_sign_in(config.sign_in, layout, surroundings)
     _stop_on_mistakes(path, sources)
     return config
 
@@ -171,7 +174,7 @@ def _sections(source: SourceFile) -> Iterator[Section]:
 def _build(layout: Layout, surroundings: Surroundings | None) -> Config:
     """Fill in the defaults of each service; a mistake of the whole is reported at its section."""
     settings = {name: section.value for name, section in layout.defaults.items()}
-    playbooks = settings.pop("playbooks", None)
+    playbooks, sign_in = settings.pop("playbooks", None), settings.pop("sign_in", None)
     base = dict(ONE_SERVICE) if len(layout.services) < 2 else {}
     if surroundings is not None:
         base["namespace"] = surroundings.namespace
@@ -186,6 +189,7 @@ def _build(layout: Layout, surroundings: Surroundings | None) -> Config:
         defaults=defaults or ServiceConfig(),
         services=built,
         playbooks=None if playbooks is None else Path(playbooks),
+        sign_in=None if sign_in is None else SignIn.model_validate(sign_in),
     )
 
 

@@ -1,18 +1,46 @@
 """People and channels, as the configuration names them."""
 
-from bot.model import Model
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from bot.model import Duty, Model
+
+UserName = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,20}$")]
+Address = Annotated[str, Field(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$"), AfterValidator(str.lower)]
+
+
+class DutySelector(Duty):
+    """Who is on call at the moment: one schedule, or the first levels of an escalation policy."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if bool(self.schedule) == bool(self.escalation_policy):
+            raise ValueError("expects a schedule or an escalation_policy, and not both")
+        if self.schedule and "levels" in self.model_fields_set:
+            raise ValueError("levels are those of an escalation_policy; a schedule has none")
+        return self
 
 
 class MemberSelector(Model):
-    """A selection of people: by Slack user id, and by the handle or id of a user group."""
+    """A selection of people.
+
+    By Slack user id, by the handle or id of a user group, and by what they are on call for.
+    """
 
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    on_call: tuple[DutySelector, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether it selects nobody."""
-        return not (self.users or self.groups)
+        return not (self.users or self.groups or self.on_call)
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether it may select any number of people: a group grows, a shift changes."""
+        return bool(self.groups or self.on_call)
 
 
 class Channels(Model):

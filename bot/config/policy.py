@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bot.config.clocks import MINUTE, TimeLimit
 from bot.config.freezes import Freeze
+from bot.config.night import SecondSteps, WhenAlone
 from bot.config.people import MemberSelector
 from bot.model import Amounts, AppliedRule, BlastRadius, BudgetUse, Model, Risk, Severity
 
@@ -212,6 +213,8 @@ class Policy(Model):
     execution_timeout: TimeLimit = 10 * MINUTE
     guests: GuestRights = GuestRights()
     probe_pods: Annotated[str, Field(max_length=253)] = ""
+    when_alone: WhenAlone = WhenAlone()
+    second_step: SecondSteps = SecondSteps()
 
     @property
     def has_budget(self) -> bool:

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from bot.config.clocks import Cadence, WorkingHours, default_cadences
 from bot.config.freezes import freeze_at
-from bot.config.people import Channels, MemberSelector, OnCallSource
+from bot.config.night import SignIn
+from bot.config.people import Address, Channels, MemberSelector, OnCallSource, UserName
 from bot.config.policy import Masking, Policy, Terms
 from bot.model import ID_PATTERN, FreezeNotice, Model, Risk, Severity
 from bot.playbooks.service_values import ServiceValues, Values
@@ -39,7 +40,8 @@ class ServiceSettings(Model):
 
     The first of `databases` is used by steps that name none. `cluster` is a context of the
     kubeconfig: empty for its current one, or for the cluster that the bot runs in. `clusters` and
-    `namespaces` are others that steps may name. `stripe` is the name of a variable.
+    `namespaces` are others that steps may name. `stripe` is the name of a variable. `people` are
+    Slack users by the e-mail address that they have elsewhere, where Slack has another one.
     """
 
     cluster: str = ""
@@ -51,6 +53,7 @@ class ServiceSettings(Model):
     channels: Channels = Channels()
     responders: MemberSelector = MemberSelector()
     approvers: MemberSelector = MemberSelector()
+    people: dict[Address, UserName] = Field(default_factory=dict)
     clocks: dict[Severity, Cadence] = Field(default_factory=default_cadences)
     hours: WorkingHours = WorkingHours()
     policy: Policy = Policy()
@@ -66,6 +69,7 @@ class ServiceSettings(Model):
         return MemberSelector(
             users=tuple(user for people in both for user in people.users),
             groups=tuple(group for people in both for group in people.groups),
+            on_call=tuple(duty for people in both for duty in people.on_call),
         )
 
     def cadence(self, severity: Severity) -> Cadence:
@@ -147,6 +151,7 @@ class ConfigFile(ServiceSettings):
     """A file, or the files of a folder: what stands beside `services` is the default of all."""
 
     playbooks: Path | None = None
+    sign_in: SignIn | None = None
     defaults: ServiceSettings = ServiceSettings()
     services: dict[ServiceId, ServiceEntry] = Field(default_factory=dict)
 
@@ -160,6 +165,7 @@ class Config(Model):
     defaults: ServiceConfig
     services: Mapping[str, ServiceConfig] = Field(default_factory=dict)
     playbooks: Path | None = None
+    sign_in: SignIn | None = None
 
     def of(self, service: str) -> ServiceConfig:
         """The settings of a service; the defaults for one that is not listed (any more)."""
@@ -188,7 +194,7 @@ def merged(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
     """
     return {**default, **own} | {
         section: _merged_section(default[section], own[section])
-        for section in ("channels", "clocks", "hours", "masking", "policy", "values")
+        for section in ("channels", "clocks", "hours", "masking", "people", "policy", "values")
         if isinstance(default.get(section), Mapping) and isinstance(own.get(section), Mapping)
     }
 

@@ -1,6 +1,8 @@
 """Breaking the glass: the commander has a change run that nobody has approved, and is heard."""
 
-from bot import rules, store
+from typing import NamedTuple
+
+from bot import on_call, rules, store
 from bot.flows import runs
 from bot.flows.approvals import record_refusals
 from bot.flows.lookups import approvers_of, get
@@ -21,6 +23,13 @@ from bot.store.tasks import NewTask
 from bot.world import World
 
 
+class Called(NamedTuple):
+    """The people and the ids of user groups that a broken glass mentions."""
+
+    people: tuple[UserId, ...]
+    groups: tuple[str, ...]
+
+
 async def check_may_break(world: World, execution_id: ExecutionId, *, by: UserId) -> Execution:
     """Raise UserError before the form asks for a reason; the timeline records it."""
     execution, person = await get(world, execution_id), await world.directory.fetch_user(by)
@@ -36,12 +45,15 @@ async def break_glass(world: World, execution_id: ExecutionId, reason: str, *, b
     Raises UserError when it is refused, which the timeline records.
     """
     execution, person = await get(world, execution_id), await world.directory.fetch_user(by)
+    called = await _called(world, execution)
     async with record_refusals(world, execution_id, by):
-        broken = await _break(world, execution, person, reason)
+        broken = await _break(world, execution, person, reason, called)
     runs.start_if_approved(world, broken)
 
 
-async def _break(world: World, execution: Execution, person: Person, reason: str) -> Execution:
+async def _break(
+    world: World, execution: Execution, person: Person, reason: str, called: Called
+) -> Execution:
     async with changing(world, execution.incident_id) as conn:
         incident = await lock_open(conn, execution.incident_id)
         locked = await store.executions.lock(conn, execution.id)
@@ -58,7 +70,7 @@ async def _break(world: World, execution: Execution, person: Person, reason: str
             freeze=service.freeze_at(now),
         )
         broken = await store.executions.break_glass(conn, locked.id, glass)
-        await log_execution(conn, broken, _entry(world, broken, glass), at=now, by=person.id)
+        await log_execution(conn, broken, _entry(broken, glass, called), at=now, by=person.id)
         review = NewTask(
             title=rules.break_glass.review_title(broken),
             due_at=now + rules.break_glass.REVIEW_WITHIN,
@@ -77,15 +89,22 @@ async def _check(
     )
 
 
-def _entry(world: World, execution: Execution, broken: BrokenGlass) -> entries.GlassBroken:
-    """What everybody reads, with those who are called: the approvers, and whom `announce` names."""
-    glass = world.config.of(execution.place.service).policy.break_glass
-    called = [approvers_of(world, execution), *([glass.announce] if glass else [])]
-    return entries.GlassBroken(
-        broken=broken,
-        requested_by=execution.requested_by,
-        people=tuple(dict.fromkeys(UserId(user) for each in called for user in each.users)),
-        groups=world.directory.group_ids(
-            dict.fromkeys(group for each in called for group in each.groups)
-        ),
+async def _called(world: World, execution: Execution) -> Called:
+    """The approvers, and whom the policy's `announce` names; who is on call, as far as is known."""
+    config = world.config.of(execution.place.service)
+    glass = config.policy.break_glass
+    selectors = [approvers_of(world, execution), *([glass.announce] if glass else [])]
+    duties = [duty for selector in selectors for duty in selector.on_call]
+    found = await on_call.find(world, config.people, duties)
+    named = [user for selector in selectors for user in selector.users]
+    groups = dict.fromkeys(group for selector in selectors for group in selector.groups)
+    return Called(
+        people=tuple(dict.fromkeys(map(UserId, (*named, *(each.user for each in found.members))))),
+        groups=world.directory.group_ids(groups),
     )
+
+
+def _entry(execution: Execution, broken: BrokenGlass, called: Called) -> entries.GlassBroken:
+    """What everybody reads, with those who are called."""
+    requested_by = execution.requested_by
+    return entries.GlassBroken(broken=broken, requested_by=requested_by, **called._asdict())

@@ -223,6 +223,9 @@ async def insert_request(
             "approvals_needed": needed,
             "expires_at": requirement.until,
             "requirement": requirement,
+            "second_step": rules.second_step.second_step(
+                world.config.of(request.place.service).policy, action.risk, requirement
+            ),
         }
     )
     execution = await store.executions.insert(conn, new)

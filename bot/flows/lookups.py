@@ -1,15 +1,17 @@
 """What every flow about executions looks up: the step, its action, and the execution itself."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from bot import rules, store
+from bot import on_call, rules, store
 from bot.actions.base import Action, Change
 from bot.config import MemberSelector
 from bot.flows import incidents
 from bot.model import (
+    Duty,
     Execution,
     ExecutionId,
     IncidentId,
@@ -44,7 +46,7 @@ async def find_open_step(world: World, incident_id: IncidentId, step_id: str) ->
             "This step is not in the incident's playbook. Nothing was done. If another playbook "
             "has it, choose that one with `/incident playbook`."
         )
-    return FoundStep(step, step.place(incident.service))
+    return FoundStep(step, world.services.named(step.place(incident.service)))
 
 
 def build_action(world: World, name: str, params: dict[str, Any]) -> Action:
@@ -77,14 +79,18 @@ class Decider(NamedTuple):
     approvers: Membership
 
 
-async def load_decider(world: World, by: UserId, execution: Execution) -> Decider:
-    """Read from Slack now who this person is, and who approves such a change; raises UserError.
+async def load_decider(
+    world: World, by: UserId, execution: Execution, called: Sequence[Duty] = ()
+) -> Decider:
+    """Read now who this person is, and who approves such a change; raises UserError.
 
-    Nothing here comes from a cache, and no locked row waits for it.
+    `called` are on call for more than the list names, and were called for the one request that
+    this is about. Nothing here comes from a cache, and no locked row waits for it.
     """
+    config = world.config.of(execution.place.service)
     person, approvers = await asyncio.gather(
         world.directory.fetch_user(by),
-        world.directory.fetch_membership(approvers_of(world, execution)),
+        on_call.membership(world, config, approvers_of(world, execution), called),
     )
     return Decider(person, approvers)
 

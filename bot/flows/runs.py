@@ -117,7 +117,7 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
         other = await store.executions.running_on(conn, target)
         message = text.render_unescaped(
             "waits_for_target",
-            target=describe(target) or waiting.title,
+            target=describe(target, waiting.place.cluster) or waiting.title,
             other=other,
             incident=waiting.incident_id,
         )

@@ -1,6 +1,7 @@
 """The models, frozen: the same classes read YAML files, JSONB, rows and forms."""
 
 from bot.model import entries
+from bot.model.availability import AloneChoice, Availability
 from bot.model.base import (
     ChannelId,
     EntryId,
@@ -17,6 +18,7 @@ from bot.model.base import (
     UserError,
     UserId,
 )
+from bot.model.confirmation import Confirmation, SecondStep
 from bot.model.entries import (
     Entry,
     EntryKind,
@@ -51,7 +53,7 @@ from bot.model.incident import (
     Update,
     UpdateDraft,
 )
-from bot.model.person import GroupMembers, Membership, Person
+from bot.model.person import Duty, GroupMembers, Membership, OnCallMember, OnDuty, Person
 from bot.model.place import Place
 from bot.model.playbook import (
     ID_PATTERN,
@@ -79,6 +81,7 @@ from bot.model.requirement import (
     BudgetUse,
     FreezeNotice,
 )
+from bot.model.service import ServiceName
 from bot.model.task import (
     Task,
     TaskKind,
@@ -93,19 +96,23 @@ __all__ = [
     "ID_PATTERN",
     "LONGEST_TEMPORARY",
     "PLACE_KEYS",
+    "AloneChoice",
     "Amounts",
     "AppliedRule",
     "Approval",
     "ApprovalReason",
     "Attachment",
+    "Availability",
     "BlastRadius",
     "BrokenGlass",
     "BudgetUse",
     "Cell",
     "ChannelId",
     "Chart",
+    "Confirmation",
     "Contact",
     "Difference",
+    "Duty",
     "Entry",
     "EntryId",
     "EntryKind",
@@ -126,6 +133,8 @@ __all__ = [
     "NewUpdate",
     "Observation",
     "OnCall",
+    "OnCallMember",
+    "OnDuty",
     "OpenEnum",
     "OpenIncidents",
     "Person",
@@ -141,7 +150,9 @@ __all__ = [
     "Risk",
     "Scenario",
     "ScenarioRef",
+    "SecondStep",
     "Series",
+    "ServiceName",
     "Severity",
     "SeverityLevel",
     "Shortage",

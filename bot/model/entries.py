@@ -22,6 +22,7 @@ class EntryKind(OpenEnum):
     """What a timeline entry says, in the past tense."""
 
     DECLARED = "declared"
+    SERVICE_CHOSEN = "service_chosen"
     SCENARIO_CHOSEN = "scenario_chosen"
     COMMAND_TAKEN = "command_taken"
     SEVERITY_CHANGED = "severity_changed"
@@ -41,6 +42,8 @@ class EntryKind(OpenEnum):
     FROZEN = "frozen"
     APPROVED = "approved"
     GLASS_BROKEN = "glass_broken"
+    ASKED_TO_CONFIRM = "asked_to_confirm"
+    CALLED = "called"
     REFUSED = "refused"
     DENIED = "denied"
     EXPIRED = "expired"
@@ -71,18 +74,33 @@ class Detail(Model):
 
 
 class Declared(Detail):
-    """An incident began; `severity` as people write it."""
+    """An incident began; `severity` as people write it.
+
+    `team_channel` is the channel where it was declared, where that proposed the service.
+    `candidates` are the services that the words could mean, where nothing was sure.
+    """
 
     kind: ClassVar = EntryKind.DECLARED
     severity: str
     symptoms: tuple[str, ...] = ()
+    team_channel: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+class ServiceChosen(Detail):
+    """Somebody said which service it is; `scenario` is the playbook that its words decided on."""
+
+    kind: ClassVar = EntryKind.SERVICE_CHOSEN
+    service: str
+    scenario: str = ""
 
 
 class ScenarioChosen(Detail):
-    """A playbook was chosen."""
+    """A playbook was chosen; `service` is its service, where the incident was of another one."""
 
     kind: ClassVar = EntryKind.SCENARIO_CHOSEN
     scenario: str
+    service: str = ""
 
 
 class CommandTaken(Detail):
@@ -240,10 +258,28 @@ class Frozen(ExecutionDetail):
 
 
 class Approved(ExecutionDetail):
-    """Somebody approved it, as a member of the user group with the id `group`, if of one."""
+    """Somebody approved it, as a member of the user group with the id `group`, if of one.
+
+    `second_step` says how they confirmed it outside Slack.
+    """
 
     kind: ClassVar = EntryKind.APPROVED
     group: str = ""
+    second_step: str = ""
+
+
+class AskedToConfirm(ExecutionDetail):
+    """Somebody approved it in Slack; it counts once they confirm it outside."""
+
+    kind: ClassVar = EntryKind.ASKED_TO_CONFIRM
+
+
+class Called(ExecutionDetail):
+    """Nobody else was on call, so the next level was asked: these `people`, for the `duty`."""
+
+    kind: ClassVar = EntryKind.CALLED
+    people: tuple[UserId, ...] = ()
+    duty: str = ""
 
 
 class GlassBroken(ExecutionDetail):
@@ -393,6 +429,7 @@ class Resolved(Detail):
 
 DETAILS: tuple[type[Detail], ...] = (
     Declared,
+    ServiceChosen,
     ScenarioChosen,
     CommandTaken,
     SeverityChanged,
@@ -412,6 +449,8 @@ DETAILS: tuple[type[Detail], ...] = (
     Frozen,
     Approved,
     GlassBroken,
+    AskedToConfirm,
+    Called,
     Refused,
     Denied,
     Expired,

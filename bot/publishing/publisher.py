@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
-from bot import config, rules, slack, store, sweeps
-from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
+from bot import config, on_call, rules, slack, store, sweeps
+from bot.model import ChannelId, Incident, IncidentId, ScenarioRef, UserError, UserId
 from bot.publishers import Work
 from bot.publishing import recovery
 from bot.publishing.attempts import attempt
@@ -287,8 +287,10 @@ async def _read_snapshot(
             updates=await store.updates.of_incident(conn, incident.id, unreadable),
             reminders=await store.reminders.of_incident(conn, incident.id, unreadable),
             tasks=await store.tasks.of_incident(conn, incident.id, unreadable),
+            to_confirm=await store.confirmations.of_incident(conn, incident.id, unreadable),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
-            scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
+            services=rules.service_names.served(world.config, world.playbooks),
+            scenarios=_fitting_scenarios(world, incident),
             responder_groups=world.directory.group_ids(service.responders.groups),
             known_groups=world.directory.known_groups,
             publish_error=publication.error,
@@ -301,16 +303,27 @@ async def _read_snapshot(
         return without_orphans(snapshot)
 
 
+def _fitting_scenarios(world: World, incident: Incident) -> tuple[ScenarioRef, ...]:
+    """Those of the incident's service; of all services while nobody has said which it is."""
+    playbooks = world.playbooks
+    if incident.service:
+        playbooks = rules.fitting.of_service(playbooks, incident.service)
+    return rules.incidents.scenarios_for(playbooks, incident.severity)
+
+
 async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
     if not incident.open:
         return frozenset()
-    return await _members(world, world.config.of(incident.service).responders)
+    service = world.config.of(incident.service)
+    return await _members(world, service, service.responders)
 
 
-async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
+async def _members(
+    world: World, service: config.ServiceConfig, people: config.MemberSelector
+) -> frozenset[UserId]:
     """Whom to invite; raises SlackError, and then the bot tries again."""
     try:
-        return (await world.directory.cached_membership(people)).everybody
+        return (await on_call.cached_membership(world, service, people)).everybody
     except slack.client.SlackError:
         raise
     except UserError as error:
@@ -342,12 +355,19 @@ async def _invite_approvers(
     world: World, sender: Sender, snapshot: IncidentSnapshot, sending: asyncio.Task[None]
 ) -> None:
     """Invite the approvers once something needs approval; nothing waits for who they are."""
-    for key, selector in _concerned(world, snapshot).items():
+    for key, people in _concerned(world, snapshot).items():
         if not sender.was_sent(key):
-            await _invite_selected(world, sender, snapshot, sending, key, selector)
+            await _invite_concerned(world, sender, snapshot, sending, key, people)
 
 
-def _concerned(world: World, snapshot: IncidentSnapshot) -> dict[str, config.MemberSelector]:
+class Concerned(NamedTuple):
+    """Some people of a service."""
+
+    team: config.ServiceConfig
+    selector: config.MemberSelector
+
+
+def _concerned(world: World, snapshot: IncidentSnapshot) -> dict[str, Concerned]:
     """The approvers of what waits, and those who are told of a broken glass, by a key for each."""
     concerned = {}
     for waiting in snapshot.awaiting_approval:
@@ -355,23 +375,24 @@ def _concerned(world: World, snapshot: IncidentSnapshot) -> dict[str, config.Mem
         approvers = rules.policy.approvers_of(service, waiting)
         key = channel.approvers_key(snapshot.incident, waiting.place.service)
         is_usual = approvers == service.approvers
-        concerned[key if is_usual else f"{key} for {waiting.id}"] = approvers
+        concerned[key if is_usual else f"{key} for {waiting.id}"] = Concerned(service, approvers)
     for broken in snapshot.executions:
-        glass = world.config.of(broken.place.service).policy.break_glass
+        service = world.config.of(broken.place.service)
+        glass = service.policy.break_glass
         if broken.broken_glass is not None and glass is not None:
-            concerned[f"told of glass {broken.id}"] = glass.announce
+            concerned[f"told of glass {broken.id}"] = Concerned(service, glass.announce)
     return concerned
 
 
-async def _invite_selected(
+async def _invite_concerned(
     world: World,
     sender: Sender,
     snapshot: IncidentSnapshot,
     sending: asyncio.Task[None],
     key: str,
-    selector: config.MemberSelector,
+    concerned: Concerned,
 ) -> None:
-    people = asyncio.create_task(_members(world, selector))
+    people = asyncio.create_task(_members(world, *concerned))
     if await _are_known(sender, sending, people):
         inviting = _invite_found(sender, key, people)
         failure = await attempt(f"the approvers of {snapshot.incident.name}", inviting)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from bot.config import BreakGlass, ServiceConfig
 from bot.model import Execution, ExecutionState, Incident, Person, UserError
+from bot.rules.availability import may_break_glass_early
 from bot.rules.permissions import check_may_act, why_not_pending
 
 # How soon it must be reviewed whether that was right.
@@ -27,7 +28,16 @@ def opens_at(execution: Execution, incident: Incident) -> datetime | None:
     asked = execution.requirement
     if asked is None or asked.break_glass_after is None:
         return None
-    return waits_since(execution, incident) + asked.break_glass_after
+    return waits_since(execution, incident) + _wait(execution, asked.break_glass_after)
+
+
+def is_open_at_once(execution: Execution) -> bool:
+    """Whether the policy waits for no answer: nobody else is on call, and nobody has answered."""
+    return may_break_glass_early(execution) and not execution.approvals
+
+
+def _wait(execution: Execution, after: timedelta) -> timedelta:
+    return timedelta() if is_open_at_once(execution) else after
 
 
 def check_may_break(
@@ -84,9 +94,9 @@ def _check_waited(
     """Raise UserError while an approver may still answer."""
     asked = execution.requirement
     after = max(glass.after, (asked and asked.break_glass_after) or glass.after)
-    since = waits_since(execution, incident)
-    if now < since + after:
+    opens = waits_since(execution, incident) + _wait(execution, after)
+    if now < opens:
         raise UserError(
-            f"The glass can be broken at {since + after:%H:%M:%S} UTC, if no approver answers "
+            f"The glass can be broken at {opens:%H:%M:%S} UTC, if no approver answers "
             "until then and you are still in command. Nothing was done; call the approvers."
         )

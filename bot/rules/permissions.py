@@ -1,6 +1,6 @@
 """Decisions about people: who may act, approve, deny and extend."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from datetime import datetime
 
 from bot import durations
@@ -10,6 +10,7 @@ from bot.model import (
     Execution,
     ExecutionState,
     Incident,
+    Membership,
     Person,
     Playbook,
     Severity,
@@ -41,6 +42,11 @@ def informs_customers(incident: Incident) -> bool:
 def check_informs_customers(incident: Incident) -> None:
     """Raise UserError for an incident that is resolved or not severe enough for customers."""
     check_open(incident)
+    if not incident.service:
+        raise UserError(
+            f"Nobody has chosen the service of {incident.name}. Nothing was done; choose it in the "
+            "channel first."
+        )
     if not informs_customers(incident):
         informed = [severity.label for severity in customer_severities(incident.playbook)]
         raise UserError(
@@ -112,7 +118,7 @@ def check_may_resolve(
 
 
 def check_may_approve(
-    execution: Execution, person: Person, approvers: Container[UserId], now: datetime
+    execution: Execution, person: Person, approvers: Membership, now: datetime
 ) -> None:
     """Raise UserError unless this person may approve this execution now: the gate to production."""
     if execution.state is not ExecutionState.PROPOSED:
@@ -121,10 +127,28 @@ def check_may_approve(
         raise UserError("This request has expired. Nothing was approved; request it again.")
     _check_not_requester(execution, person)
     check_may_act(person)
-    if person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was approved; ask one of the approvers.")
+    _check_is_approver(person, approvers, "approved")
     if any(approval.by == person.id for approval in execution.approvals):
         raise UserError("You have already approved this. It needs another person's approval.")
+
+
+def _check_is_approver(person: Person, approvers: Membership, done: str) -> None:
+    """Raise UserError, with what is not known of the approvers, for somebody who is none."""
+    if person.id not in approvers:
+        doubts = "".join(f" {sentence}" for sentence in _doubts(approvers))
+        raise UserError(
+            f"You are not an approver. Nothing was {done}; ask one of the approvers.{doubts}"
+        )
+
+
+def _doubts(approvers: Membership) -> Iterator[str]:
+    """Why somebody on call may not be known as such."""
+    yield from approvers.unanswered
+    if approvers.unmatched:
+        yield (
+            f"Slack knows nobody by the e-mail address of {', '.join(approvers.unmatched)}, who "
+            "is on call: add it under people in RUNBOLT_CONFIG."
+        )
 
 
 def _check_not_requester(execution: Execution, person: Person) -> None:
@@ -142,7 +166,7 @@ def _check_not_requester(execution: Execution, person: Person) -> None:
 
 
 def check_may_deny(
-    execution: Execution, person: Person, approvers: Container[UserId], *, done: str = "denied"
+    execution: Execution, person: Person, approvers: Membership, *, done: str = "denied"
 ) -> None:
     """Raise UserError unless this person is an approver, or withdraws their own request.
 
@@ -151,8 +175,8 @@ def check_may_deny(
     if execution.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         raise UserError(f"{why_not_pending(execution)} Nothing was {done}.")
     check_may_act(person)
-    if person.id != execution.requested_by and person.id not in approvers:
-        raise UserError(f"You are not an approver. Nothing was {done}; ask one of the approvers.")
+    if person.id != execution.requested_by:
+        _check_is_approver(person, approvers, done)
 
 
 def check_may_withdraw(execution: Execution, user_id: UserId) -> None:
@@ -168,7 +192,7 @@ def check_may_extend(
     change: TemporaryChange | None,
     execution: Execution,
     person: Person,
-    approvers: Container[UserId],
+    approvers: Membership,
     now: datetime,
     seen_end: datetime,
 ) -> None:
@@ -192,8 +216,7 @@ def check_may_extend(
             "You requested this yourself, so you cannot extend it. Another approver has to."
         )
     check_may_act(person)
-    if person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was extended; ask one of the approvers.")
+    _check_is_approver(person, approvers, "extended")
     if change.ends_at + EXTENSION > change.started_at + LONGEST_TEMPORARY:
         longest = durations.describe(LONGEST_TEMPORARY)
         raise UserError(

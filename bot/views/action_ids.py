@@ -5,12 +5,18 @@ POST_UPDATE = "incident.post_update"
 CHANGE_STATUS = "incident.change_status"
 CHANGE_SEVERITY = "incident.change_severity"
 CHOOSE_SCENARIO = "incident.choose_scenario"
+CHOOSE_SERVICE = "incident.choose_service"
+TAKE_SERVICE = "incident.take_service"
+# Each button of a row needs an action id of its own.
+TAKEN_SERVICES = tuple(f"{TAKE_SERVICE}.{number}" for number in range(5))
+OTHER_SERVICE = "incident.other_service"
 RESOLVE = "incident.resolve"
 TAKE_STATUS = "incident.take_status"
 KEEP_STATUS = "incident.keep_status"
 OPEN_DECLARE = "incident.open_declare"
 TELL_CUSTOMERS = "incident.tell_customers"
 TICK_SYMPTOM = "incident.tick_symptom"
+FORM_SERVICE = "incident.form_service"
 
 RUN_STEP = "step.run"
 UNDO = "execution.undo"

@@ -14,7 +14,15 @@ from bot.model import (
     Status,
 )
 from bot.model.entries import StatusChanged
-from bot.views import action_ids, blocks, broken_glass, customers, temporary_changes, text
+from bot.views import (
+    action_ids,
+    blocks,
+    broken_glass,
+    choosing,
+    customers,
+    temporary_changes,
+    text,
+)
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import Message
 from bot.views.snapshot import IncidentSnapshot
@@ -42,6 +50,7 @@ def message(snapshot: IncidentSnapshot) -> Message:
         blocks.header(heading(incident)),
         *broken_glass.lines(snapshot),
         *_impact(snapshot),
+        *choosing.proposed_service(snapshot),
         *temporary_changes.lines(snapshot),
         blocks.fields(*_fields(snapshot).split("\n---\n")),
         *_latest(snapshot),

@@ -14,7 +14,6 @@ from bot.model import (
     Incident,
     Risk,
     Scenario,
-    ScenarioRef,
     Step,
     TaskKind,
 )
@@ -24,6 +23,7 @@ from bot.views import (
     blocks,
     broken_glass,
     card,
+    choosing,
     contacts,
     customers,
     execution,
@@ -43,6 +43,7 @@ APPROVERS_KEY = "approvers"
 
 # These entries are messages of the channel; the others only change a message that is there.
 POSTED = (
+    EntryKind.SERVICE_CHOSEN,
     EntryKind.SCENARIO_CHOSEN,
     EntryKind.COMMAND_TAKEN,
     EntryKind.SEVERITY_CHANGED,
@@ -72,6 +73,7 @@ def render_channel(snapshot: IncidentSnapshot) -> Iterator[SlackItem]:
     messages = heapq.merge(_posted_entries(snapshot), _dated_messages(snapshot), key=itemgetter(0))
     for _, message in messages:
         yield message
+    yield from _invite_called(snapshot)
     if not snapshot.incident.open:
         yield from _closing_items(snapshot)
 
@@ -124,6 +126,14 @@ def invite_approvers(key: str, users: Iterable[str]) -> list[SlackItem]:
     return [Invitation(key, tuple(sorted(users)))] if users else []
 
 
+def _invite_called(snapshot: IncidentSnapshot) -> Iterator[Invitation]:
+    """Invite the people of the next level, who were called because nobody else is on call."""
+    for waiting in snapshot.awaiting_approval:
+        called = waiting.available.called if waiting.available else ()
+        if called:
+            yield Invitation(f"called:{waiting.id}", tuple(sorted(each.user for each in called)))
+
+
 def _changes(snapshot: IncidentSnapshot) -> list[Execution]:
     changing = (Risk.CHANGE, Risk.DESTRUCTIVE)
     return [change for change in snapshot.executions if change.risk in changing]
@@ -151,7 +161,7 @@ def _bookmarks(snapshot: IncidentSnapshot) -> list[Bookmark]:
 def _playbook(snapshot: IncidentSnapshot) -> Message:
     scenario = snapshot.incident.scenario
     if scenario is None:
-        return _scenario_choice(snapshot)
+        return choosing.message(snapshot)
     parts = _steps(snapshot, scenario, roomy=True)
     if len(parts) > blocks.MAX_BLOCKS:
         parts = _steps(snapshot, scenario, roomy=False)
@@ -172,26 +182,6 @@ def _steps(snapshot: IncidentSnapshot, scenario: Scenario, *, roomy: bool) -> li
     if runbooks:
         parts.append(blocks.context(text.render("runbooks", runbooks=runbooks)))
     return parts
-
-
-def _scenario_choice(snapshot: IncidentSnapshot) -> Message:
-    incident = snapshot.incident
-    options = [
-        blocks.option(_scenario_title(snapshot, ref), ref.name) for ref in snapshot.scenarios
-    ]
-    fits = any(ref.scenario.severity is incident.severity for ref in snapshot.scenarios)
-    mrkdwn = text.render("choose_scenario", incident=incident, fits=fits)
-    parts = [blocks.section(mrkdwn)]
-    if options and incident.open:
-        menu = blocks.select(action_ids.CHOOSE_SCENARIO, "Choose", options[:100])
-        parts.append(blocks.actions("scenarios", menu))
-    return Message("playbook", mrkdwn, parts)
-
-
-def _scenario_title(snapshot: IncidentSnapshot, ref: ScenarioRef) -> str:
-    services = {other.playbook.service for other in snapshot.scenarios}
-    title = ref.scenario.title
-    return title if len(services) == 1 else f"{ref.playbook.service}: {title}"
 
 
 def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -> list[Block]:

@@ -55,6 +55,8 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         undoable=can_press and rules.changes.can_undo(execution, undo, change),
         mended=_mended_by(snapshot, execution),
         glass_opens_at=rules.break_glass.opens_at(execution, snapshot.incident),
+        glass_is_open=rules.break_glass.is_open_at_once(execution),
+        to_confirm=[each for each in snapshot.to_confirm if each.execution_id == execution.id],
         **approvers,
     )
     parts = [blocks.section(text.render("execution", execution=execution))]
@@ -86,21 +88,35 @@ def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, li
     asked = execution.requirement
     if asked is None:
         return {"groups": [], "people": []}
-    known = snapshot.known_groups
+    known, seen = snapshot.known_groups, execution.available
+    on_call = [] if seen is None else [member.user for member in seen.on_call]
+    people = [user for user in asked.users if user not in asked.requesters]
     return {
         "groups": [known[name] for name in asked.groups if name in known],
-        "people": [user for user in asked.users if user not in asked.requesters],
+        "people": [*people, *(user for user in on_call if user not in people)],
     }
+
+
+def confirm_notice(link: str) -> Message:
+    """For one person alone: their approval counts once they confirm it outside Slack."""
+    mrkdwn = text.render("confirm_outside", lasts=rules.second_step.LASTS)
+    button = blocks.link_button("Confirm outside Slack", action_ids.OPEN_LINK, link)
+    parts = [blocks.section(mrkdwn), blocks.actions("confirm", button)]
+    return Message("confirm", mrkdwn, parts)
 
 
 def approver_notices(
     snapshot: IncidentSnapshot, execution: Execution
 ) -> list[tuple[datetime, Message]]:
-    """That nobody can approve it, and the reminder at half of its time: in its thread, with times.
+    """Who is on call, that nobody can approve it, and the reminder: in its thread, with times.
 
     Slack notifies nobody of an edit.
     """
     notices, nudged_at, shortage = [], execution.nudged_at, execution.shortage
+    seen = execution.available
+    if seen is not None and seen.on_call:
+        mrkdwn = text.render("on_call_notice", seen=seen)
+        notices.append((execution.requested_at, _notice(execution, "on_call", mrkdwn)))
     if shortage is not None and (nudged_at is None or shortage.at < nudged_at):
         mrkdwn = text.render(
             "shortage", execution=execution, **_remaining_approvers(snapshot, execution)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.model import (
+    Confirmation,
     Entry,
     Execution,
     ExecutionId,
@@ -11,6 +12,7 @@ from bot.model import (
     Incident,
     Reminder,
     ScenarioRef,
+    ServiceName,
     Step,
     Task,
     TaskKind,
@@ -27,10 +29,12 @@ NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState
 class IncidentSnapshot:
     """What the channel, the announcement and the files are made from.
 
-    `known_groups` are the ids of user groups by their names in the configuration, `scenarios` those
-    that fit the incident's severity, and `runbooks_base_url` the address that relative links belong
-    to. `sent_keys` are the keys of all that Slack shows already.
+    `known_groups` are the ids of user groups by their names in the configuration, `services` all
+    that there are, `scenarios` those of the incident's service (of all, where nobody said which)
+    that fit its severity, and `runbooks_base_url` the address that relative links belong to.
+    `sent_keys` are the keys of all that Slack shows already.
     `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
+    `to_confirm` are approvals that count once they are confirmed outside Slack.
     `changed_since` is what other incidents changed of the last change's target after it.
     `final_keys` has the keys of the messages that never change again: these are not read and not
     sent again. Among the `entries` of an open incident, notes with such a message are missing.
@@ -47,6 +51,7 @@ class IncidentSnapshot:
     responder_groups: tuple[str, ...]
     known_groups: Mapping[str, str]
     publish_error: str | None
+    services: tuple[ServiceName, ...] = ()
     runbooks_base_url: str = ""
     temporary_changes: tuple[TemporaryChange, ...] = ()
     final_keys: frozenset[str] = frozenset()
@@ -54,6 +59,7 @@ class IncidentSnapshot:
     unreadable: tuple[str, ...] = ()
     sent_keys: frozenset[str] = frozenset()
     changed_since: tuple[Execution, ...] = ()
+    to_confirm: tuple[Confirmation, ...] = ()
 
     @property
     def ticked_symptoms(self) -> tuple[str, ...]:

@@ -176,13 +176,13 @@ class CheckDependencies(Read):
         return ReadResult(ok=None, text=text, table=table, notes=(NETWORK_NOTE,))
 
     async def _connect(self, systems: Systems, check: str) -> PortStatus:
-        """Try one port; a bot in another namespace knows a Service with its namespace only."""
+        """Try one port, by each name that the bot may know it by until one is found."""
         host, _, port = check.rpartition(":")
-        status = await systems.tcp.probe(host, int(port), self.timeout)
-        if status is PortStatus.UNKNOWN_HOST and "." not in host:
-            full = f"{host}.{systems.cluster.namespace}"
-            status = await systems.tcp.probe(full, int(port), self.timeout)
-        return status
+        for name in systems.cluster.names_outside(host):
+            status = await systems.tcp.probe(name, int(port), self.timeout)
+            if status is not PortStatus.UNKNOWN_HOST:
+                return status
+        return PortStatus.UNKNOWN_HOST
 
     def _result(
         self, results: Sequence[str], origin: str, label: str, notes: tuple[str, ...]

@@ -1,6 +1,7 @@
 """The client of the Kubernetes API: every call has a time limit, and no write is ever repeated."""
 
 import asyncio
+import ipaddress
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +23,7 @@ from bot.systems.kubernetes import (
     resources,
 )
 from bot.systems.kubernetes.access import Access
-from bot.systems.kubernetes.clients import Clients
+from bot.systems.kubernetes.clients import Clients, Surroundings
 from bot.systems.kubernetes.errors import ApiCall, ClusterError, NotFound, Unauthorized
 from bot.systems.kubernetes.limits import (
     Autoscaler,
@@ -46,6 +47,8 @@ PATIENCE_SECONDS = 300.0
 LOG_GONE = b"unable to retrieve container logs for "
 OTHER_KINDS = ("StatefulSet", "DaemonSet")
 JSON_PATCH = "application/json-patch+json"
+# How the names end that only pods of a cluster find.
+CLUSTER_DOMAINS = (".svc", ".cluster.local")
 CHUNK_BYTES = 1024 * 1024
 # Names of objects and subresources. Kubernetes allows more in the names of some kinds, of which
 # none is used here.
@@ -85,6 +88,22 @@ class Cluster:
     def place(self) -> str:
         """Like `namespace shop of cluster eu`, for people."""
         return errors.place(self.name, self.namespace)
+
+    def names_outside(self, host: str) -> tuple[str, ...]:
+        """The names by which the bot may find what pods of this namespace call `host`.
+
+        The bot runs in another namespace, or cluster: a name must not find what it means there.
+        """
+        if _is_address(host):
+            return (host,)
+        if self._clients.surroundings is Surroundings.OTHER:
+            # Looked up as it is: a search list would find a Service of the bot's own cluster.
+            is_public = "." in host and not host.endswith(CLUSTER_DOMAINS)
+            return (f"{host}.",) if is_public else ()
+        if "." in host:
+            return (host,)
+        full = f"{host}.{self.namespace}"
+        return (full,) if self._clients.surroundings is Surroundings.OWN else (full, host)
 
     def target(self, description: str) -> str:
         """What a plan names objects of this namespace by, such as those of a label selector."""
@@ -440,6 +459,14 @@ async def _check_status(call: ApiCall, response: aiohttp.ClientResponse) -> None
     """Raise the ClusterError for a response that is not a success."""
     if response.status >= 300:
         raise errors.from_response(call, response.status, await response.read())
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _path(start: str, *parts: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 from aiohttp import ClientWebSocketResponse
@@ -14,16 +15,25 @@ from bot.systems.kubernetes.credentials import Credentials
 USER_AGENT = "runbolt"
 
 
+class Surroundings(Enum):
+    """Where the bot is, as seen from a cluster."""
+
+    OWN = "own"  # it runs in it
+    CURRENT = "current"  # it may run in it: the kubeconfig names no other
+    OTHER = "other"  # it does not run in it, as far as it knows
+
+
 class Clients:
     """The client of a context, shared by the namespaces of its cluster.
 
     `name` is what people call the cluster: the context's name, or the server where it has none.
     """
 
-    def __init__(self, credentials: Credentials, name: str) -> None:
+    def __init__(self, credentials: Credentials, name: str, surroundings: Surroundings) -> None:
         self.credentials = credentials
         self.host = str(credentials.configuration.host)
         self.name = name or self.server
+        self.surroundings = surroundings
         # The library's classes are typed in part only.
         self.http: Any = None
         self._configuration: Configuration | None = None

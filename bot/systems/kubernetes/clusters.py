@@ -8,7 +8,7 @@ from kubernetes.aio.config import ConfigException
 from bot.model import UserError
 from bot.systems.kubernetes import credentials, kubeconfig
 from bot.systems.kubernetes.client import TIMEOUT_SECONDS, Cluster
-from bot.systems.kubernetes.clients import Clients
+from bot.systems.kubernetes.clients import Clients, Surroundings
 from bot.systems.kubernetes.credentials import Credentials
 
 
@@ -52,6 +52,13 @@ class Clusters:
         clients = self._clients_of(context or self.current())
         return Cluster(clients, namespace, self._timeout, shown_variables=shown_variables)
 
+    def server(self, context: str) -> str:
+        """The API server as `host:port`: two contexts of one server are one place.
+
+        Raises UserError when there is no such context.
+        """
+        return self._clients_of(context or self.current()).server
+
     async def check(self, context: str) -> None:
         """Read the credentials of a context, without its program; raises UserError.
 
@@ -60,7 +67,7 @@ class Clusters:
         try:
             await self._clients_of(context or self.current()).credentials.check()
         except (ConfigException, OSError, ValueError) as error:
-            raise self._unreadable(error) from error
+            raise self._unreadable(error, context) from error
 
     async def close(self) -> None:
         """Close every connection."""
@@ -71,8 +78,13 @@ class Clusters:
         if context not in self._clients:
             path = self._path if context else None
             read = Credentials(path, context, self._server(context))
-            self._clients[context] = Clients(read, context)
+            self._clients[context] = Clients(read, context, self._surroundings(context))
         return self._clients[context]
+
+    def _surroundings(self, context: str) -> Surroundings:
+        if not context:
+            return Surroundings.OWN
+        return Surroundings.CURRENT if context == self.current() else Surroundings.OTHER
 
     def _server(self, context: str) -> str:
         if context and context not in self.contexts():
