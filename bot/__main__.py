@@ -22,7 +22,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import config, on_call, redaction, rules, scheduler, slack, store
 from bot.actions.registry import ACTIONS
-from bot.approve_page import ApprovePage
 from bot.background import BackgroundTasks
 from bot.backoff import Backoff
 from bot.cache import Cache
@@ -42,7 +41,7 @@ from bot.store import db
 from bot.systems.kubernetes import Clusters
 from bot.systems.pagerduty import PagerDuty
 from bot.views import text
-from bot.web import NO_PAYLOAD, BoundedProtocol, Refusals, SignatureCheck, Web
+from bot.web import NO_PAYLOAD, ApprovePage, BoundedProtocol, Refusals, SignatureCheck, Web
 from bot.world import World
 from commands import routes
 

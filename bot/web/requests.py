@@ -19,8 +19,8 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from bot import slack, sweeps
-from bot.approve_page import MAX_FORM_BYTES, PREFIX, SECURE, ApprovePage, NotSignedIn
 from bot.store import db
+from bot.web.approve_page import MAX_FORM_BYTES, PREFIX, SECURE, ApprovePage, NotSignedIn
 from bot.world import World
 
 log = logging.getLogger(__name__)
