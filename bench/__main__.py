@@ -18,6 +18,8 @@ from sandbox.slack.model import Channel
 
 WAIT_SECONDS = 120.0
 PART_SECONDS = 300.0  # after which a part is given up; each takes a minute at most
+# The words fit the playbook, which comes with the channel.
+DECLARE = "/incident declare sev1 order-service: orders fail"
 DECLARES_AT_ONCE = 200
 
 
@@ -49,7 +51,9 @@ async def declare_once(stage: RunningSandbox, title: str) -> dict[str, float]:
     slack = stage.slack
     before = len(slack.calls)
     start = time.time()
-    delivery = await slack.say("oncall", f"/incident declare sev1 {title}", channel="general")
+    delivery = await slack.say(
+        "oncall", f"/incident declare sev1 order-service: orders fail, {title}", channel="general"
+    )
     await wait_until(lambda: any(call.method == "pins.add" for call in slack.calls[before:]))
     await wait_until(lambda: is_quiet(slack))
     calls = slack.calls[before:]
@@ -92,7 +96,11 @@ async def many_declares(folder: Path, *, rate_limits: bool) -> None:
         start = time.time()
         deliveries = await asyncio.gather(
             *(
-                stage.slack.say("oncall", f"/incident declare sev1 no. {n}", channel="general")
+                stage.slack.say(
+                    "oncall",
+                    f"{DECLARE}, no. {n}",
+                    channel="general",
+                )
                 for n in range(DECLARES_AT_ONCE)
             )
         )

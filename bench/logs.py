@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench import processes
 from bot.views import action_ids
-from sandbox.launcher import HERE, ROOT, RunningSandbox, run_bot, start_sandbox
+from sandbox.configuration import write_configuration
+from sandbox.launcher import ROOT, RunningSandbox, run_bot, start_sandbox
 from sandbox.slack import Slack
 
 TOTAL = 200_000_000
@@ -60,9 +61,7 @@ def _team(folder: Path, tail: int) -> Path:
     books = folder / "playbooks"
     books.mkdir()
     (books / "order-service.yml").write_text(shipped.replace("tail: 500\n", f"tail: {tail}\n"))
-    file = folder / "team.yml"
-    file.write_text((HERE / "runbolt.yml").read_text() + f"playbooks: {books}\n")
-    return file
+    return write_configuration(folder, books)
 
 
 async def _declare(stage: RunningSandbox) -> str:

@@ -62,7 +62,9 @@ def _row(name: str, now: float, bound: float, before: float, unit: str) -> None:
 
 
 async def _declare(slack: Slack) -> str:
-    await slack.say("oncall", "/incident declare sev1 Orders fail", channel="general")
+    await slack.say(
+        "oncall", "/incident declare sev1 order-service: orders fail", channel="general"
+    )
     return str(await slack.wait_for(lambda: _channel(slack), WAIT_SECONDS))
 
 

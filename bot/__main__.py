@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
 from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -21,7 +20,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, redaction, rules, scheduler, slack, store
+from bot import config, on_call, redaction, rules, scheduler, slack, store
 from bot.actions.registry import ACTIONS
 from bot.background import BackgroundTasks
 from bot.backoff import Backoff
@@ -42,7 +41,7 @@ from bot.store import db
 from bot.systems.kubernetes import Clusters
 from bot.systems.pagerduty import PagerDuty
 from bot.views import text
-from bot.web import NO_PAYLOAD, BoundedProtocol, Refusals, SignatureCheck, Web
+from bot.web import NO_PAYLOAD, ApprovePage, BoundedProtocol, Refusals, SignatureCheck, Web
 from bot.world import World
 from commands import routes
 
@@ -50,14 +49,16 @@ log = logging.getLogger("runbolt")
 
 DRAIN_SECONDS = 25  # Kubernetes grants 30 between TERM and KILL
 BACKLOG = 2048
+SHORTEST_SECRET = 16
 
 
-def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
+def load_playbooks(team_config: Config) -> tuple[Playbook, ...]:
     """The team's playbooks, or the shipped ones; raises UserError that lists every mistake."""
-    if folder is not None:
-        return loader.load(folder, ACTIONS)
+    services, defaults = team_config.for_playbooks, team_config.defaults.for_playbooks
+    if team_config.playbooks is not None:
+        return loader.load(team_config.playbooks, ACTIONS, services, defaults)
     with as_file(files("templates") / "playbooks") as shipped:
-        return loader.load(shipped, ACTIONS)
+        return loader.load(shipped, ACTIONS, services, defaults)
 
 
 @asynccontextmanager
@@ -79,7 +80,7 @@ async def open_world(
         await clusters.check(cluster)
     for warning in rules.policy.loud_warnings(team_config):
         log.warning("%s", warning)
-    loaded_playbooks = load_playbooks(team_config.playbooks)
+    loaded_playbooks = load_playbooks(team_config)
     text.compile_all()
     async with AsyncExitStack() as stack:
         client = _open_slack(stack, settings, slack_seconds)
@@ -93,7 +94,7 @@ async def open_world(
         clock = await stack.enter_async_context(DatabaseClock(wall_clock).kept_in_step(pool))
         stack.push_async_callback(clusters.close)
         background = BackgroundTasks()
-        yield World(
+        world = World(
             pool=pool,
             slack=client,
             workspace=bot_workspace,
@@ -112,6 +113,8 @@ async def open_world(
             publishers=Publishers(background),
             pagerduty=_pagerduty(settings),
         )
+        background.start(on_call.warn_of_unknown(world), "looking up who is on call")
+        yield world
 
 
 def _open_slack(stack: AsyncExitStack, settings: Settings, seconds: float) -> AsyncWebClient:
@@ -252,7 +255,7 @@ async def listening(world: World, settings: Settings) -> AsyncIterator[Server]:
     try:
         connected = _socket_mode(app, world, settings) if signatures is None else nullcontext()
         async with connected:
-            yield _server(Web(app, world, signatures, refusals))
+            yield _server(Web(app, world, signatures, refusals, _approve_page(world, settings)))
     finally:
         await world.background.drain(DRAIN_SECONDS)
 
@@ -275,6 +278,20 @@ async def _socket_mode(app: AsyncApp, world: World, settings: Settings) -> Async
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 
+def _approve_page(world: World, settings: Settings) -> ApprovePage | None:
+    sign_in = world.config.sign_in
+    if sign_in is None:
+        return None
+    secret = settings.secret(sign_in.secret)
+    if secret is None or len(secret) < SHORTEST_SECRET:
+        raise UserError(
+            f"Nothing was started, because {sign_in.secret}, which sign_in.secret in RUNBOLT_CONFIG"
+            f" names, has fewer than {SHORTEST_SECRET} characters. Make a random one, such as with"
+            " `openssl rand -hex 32`, and give it to the proxy too."
+        )
+    return ApprovePage(world, sign_in, secret)
+
+
 def _server(web: Web) -> Server:
     return Server(
         uvicorn.Config(
@@ -285,6 +302,8 @@ def _server(web: Web) -> Server:
             lifespan="off",
             log_config=None,
             access_log=False,
+            # Who the peer is decides whose word for a signed-in person is taken.
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
     )

@@ -105,9 +105,14 @@ class Services:
 
     def _secret(self, source: str) -> str | None:
         """What a variable or a file says; None for none."""
-        if "/" in source:
+        if "/" not in source:
+            return self._settings.variable(source)
+        try:
             return Path(source).read_text(encoding="utf-8").strip()
-        return self._settings.variable(source)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{source}, which RUNBOLT_CONFIG names, cannot be read: {error}. Nothing was done."
+            ) from error
 
 
 def _listed(place: Place, kind: str, names: tuple[str, ...]) -> str:

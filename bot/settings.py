@@ -38,12 +38,19 @@ class Settings(Model):
     # All variables, as the configuration names others for databases; never printed.
     environ: Mapping[str, str] = Field(default_factory=dict, repr=False)
 
+    def secret(self, source: str) -> str | None:
+        """What a variable or a file says; None for a variable that is not set."""
+        if "/" in source:
+            return Path(source).read_text(encoding="utf-8").strip()
+        return self.variable(source)
+
     def variable(self, name: str) -> str | None:
         """The value of a variable that the configuration names; None where it is not set."""
         known = {
             "ORDERS_DATABASE_URL": self.orders_database_url,
             "ORDERS_DATABASE_ADMIN_URL": self.orders_database_admin_url,
             "STRIPE_API_KEY": self.stripe_api_key,
+            "PAGERDUTY_TOKEN": self.pagerduty_token,
         }
         return known.get(name) or self.environ.get(name, "").strip() or None
 

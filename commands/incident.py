@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from bot import flows, rules
+from bot.config import MemberSelector
 from bot.flows import temporary_changes
 from bot.flows.updates import UpdateText
 from bot.model import (
@@ -16,9 +17,12 @@ from bot.model import (
     Severity,
     Status,
     UserError,
+    UserId,
 )
-from bot.views import home, modals, severity_table, tasks
+from bot.views import choosing, home, modals, severity_table, tasks
 from bot.views import timeline as pages
+from bot.views.blocks import Element
+from bot.views.home import Served
 from bot.world import World
 from commands import interactions
 from commands.form_errors import NonBlankText
@@ -39,10 +43,22 @@ class UpdateForm(Model):
     minutes: int | None = None
 
 
-class PlaybookForm(Model):
-    """The scenario that was chosen, as `service/id`."""
+class TakeOverForm(Model):
+    """A question without fields: its answer is yes."""
 
-    scenario: str
+
+class PlaybookForm(Model):
+    """The scenario that was chosen, as `service/id`, or only the service."""
+
+    service: str = ""
+    scenario: str | None = None
+
+    @field_validator("scenario")
+    @classmethod
+    def _check_chosen(cls, scenario: str | None, info: ValidationInfo) -> str | None:
+        if scenario is None and not info.data.get("service"):
+            raise ValueError("Choose a playbook, or only the service.")
+        return scenario
 
 
 class ResolveForm(Model):
@@ -55,8 +71,29 @@ class ResolveForm(Model):
 
 async def show_help(world: World, interaction: Interaction) -> None:
     """`/incident`: the commands, and the open incidents for those who may read them."""
-    page = home.help_page(world.playbooks, await _listed(world, interaction))
+    page = home.help_page(_served(world), await _listed(world, interaction))
     await interaction.show("What you can type", page)
+
+
+async def show_service(world: World, interaction: Interaction) -> None:
+    """`/incident help checkout`: its playbooks and incidents; raises UserError for another word.
+
+    Whoever may not read titles gets the commands.
+    """
+    served = _served(world)
+    may_read = await flows.guests.may_read(world, interaction.user_id)
+    if not (interaction.text and served.several and may_read):
+        await show_help(world, interaction)
+        return
+    service = rules.service_names.one(interaction.text, served.services)
+    playbooks = rules.fitting.of_service(served.playbooks, service.id)
+    listed = await flows.incidents.list_open(world, service.id)
+    await interaction.show(service.title, home.service_page(service, playbooks, listed))
+
+
+def _served(world: World) -> Served:
+    services = rules.service_names.served(world.config, world.playbooks)
+    return Served(services, world.playbooks)
 
 
 async def _listed(world: World, interaction: Interaction) -> OpenIncidents | None:
@@ -72,8 +109,13 @@ async def assign_role(world: World, interaction: Interaction) -> None:
     if not _is_commander(role) or len(interaction.mentions) != 1 or len(names) != 1:
         raise UserError(await _role_error(world, interaction.channel_id, role, " ".join(names)))
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
-    commander = interaction.mentions[0]
-    await flows.incidents.assign_commander(world, incident.id, commander, by=interaction.user_id)
+    commander, by = interaction.mentions[0], interaction.user_id
+    if incident.open and incident.commander not in (None, commander, by):
+        await _ask_to_take_over(world, interaction, incident, commander)
+        return
+    await flows.incidents.assign_commander(
+        world, incident.id, commander, seen=incident.commander, by=by
+    )
 
 
 def _is_commander(role: str) -> bool:
@@ -92,16 +134,50 @@ async def _role_error(world: World, channel: str | None, role: str, name: str) -
         else "The person is missing"
     )
     incident = await flows.incidents.find(world, channel)
-    service = incident.service if incident else ""
-    responders = await world.directory.cached_membership(world.config.of(service).responders)
+    services = incident.services if incident else ("",)
+    selectors = [world.config.of(service).responders for service in services]
+    responders = await world.directory.cached_membership(MemberSelector.union(selectors))
     mentions = ", ".join(f"<@{user_id}>" for user_id in sorted(responders.everybody))
     return f"{problem}. {example}" + (f" Responders: {mentions}." if mentions else "")
 
 
 async def take_command(world: World, interaction: Interaction) -> None:
-    """*Take command* was pressed."""
+    """*Take command* was pressed, while the card showed nobody in command."""
     incident_id, user_id = _incident_id(interaction), interaction.user_id
-    await flows.incidents.assign_commander(world, incident_id, user_id, by=user_id)
+    await flows.incidents.assign_commander(world, incident_id, user_id, seen=None, by=user_id)
+
+
+async def press_take_over(world: World, interaction: Interaction) -> None:
+    """*Take over command…* was pressed."""
+    incident = await flows.incidents.get(world, _incident_id(interaction))
+    rules.incidents.check_open(incident)
+    if incident.commander == interaction.user_id:
+        raise UserError("You are already in command. Nothing was changed.")
+    await _ask_to_take_over(world, interaction, incident, interaction.user_id)
+
+
+async def _ask_to_take_over(
+    world: World, interaction: Interaction, incident: Incident, commander: UserId
+) -> None:
+    """Ask with the name of who is in command; raises UserError for who may not change that."""
+    await flows.incidents.check_may_take_over(world, incident, by=interaction.user_id)
+    metadata = interaction.metadata(
+        incident=incident.id, seen=incident.commander, commander=commander
+    )
+    is_own = commander == interaction.user_id
+    await interaction.open(modals.take_over(incident, commander, is_own=is_own, metadata=metadata))
+
+
+async def submit_take_over(world: World, interaction: Interaction, form: TakeOverForm) -> None:
+    """Take command from the person whom the form named; raises UserError where another has it."""
+    incident_id, metadata = _form_incident_id(interaction), interaction.private_metadata
+    await flows.incidents.assign_commander(
+        world,
+        incident_id,
+        UserId(metadata["commander"]),
+        seen=UserId(metadata["seen"]),
+        by=interaction.user_id,
+    )
 
 
 async def change_severity(world: World, interaction: Interaction) -> None:
@@ -121,7 +197,7 @@ async def change_severity(world: World, interaction: Interaction) -> None:
 
 async def _show_severities(world: World, interaction: Interaction) -> None:
     incident = await flows.incidents.find(world, interaction.channel_id)
-    playbooks = (incident.playbook,) if incident else world.playbooks
+    playbooks = tuple(each.playbook for each in incident.playbooks) if incident else world.playbooks
     await interaction.show("How bad is it?", severity_table.page(incident, playbooks))
 
 
@@ -172,31 +248,91 @@ def _proposal(interaction: Interaction) -> tuple[IncidentId, ExecutionId]:
 async def choose_scenario(world: World, interaction: Interaction) -> None:
     """A scenario was chosen on the card, among those that fit, while none was attached."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
-    name, user_id = interaction.value, interaction.user_id
-    await flows.incidents.choose_scenario(world, incident.id, name, previous=None, by=user_id)
+    _, has_service, service = interaction.block_id.partition(":")
+    await flows.incidents.choose_scenario(
+        world,
+        incident.id,
+        interaction.value,
+        seen=(),
+        previous_service=service if has_service else None,
+        by=interaction.user_id,
+    )
+
+
+async def choose_service(world: World, interaction: Interaction) -> None:
+    """A service was chosen in the channel, where the playbook is asked for."""
+    await _choose_service(world, interaction, interaction.block_id.partition(":")[2])
+
+
+async def take_service(world: World, interaction: Interaction) -> None:
+    """A service was pressed that the words of the declaration could mean."""
+    await _choose_service(world, interaction, "")
+
+
+async def _choose_service(world: World, interaction: Interaction, previous: str) -> None:
+    """`previous` is the service that the person saw; empty for none."""
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    service, user_id = interaction.value, interaction.user_id
+    await flows.incidents.choose_service(world, incident.id, service, previous=previous, by=user_id)
 
 
 async def open_playbook_form(world: World, interaction: Interaction) -> None:
-    """`/incident playbook`: all scenarios but the attached one; raises UserError without others."""
+    """`/incident playbook`: all scenarios but the chosen ones; raises UserError without others."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    await _open_playbook_form(world, interaction, incident)
+
+
+async def press_other_service(world: World, interaction: Interaction) -> None:
+    """*Another service…* was pressed on the card: the same form."""
+    incident = await flows.incidents.get(world, _incident_id(interaction))
+    await _open_playbook_form(world, interaction, incident)
+
+
+async def _open_playbook_form(world: World, interaction: Interaction, incident: Incident) -> None:
     rules.incidents.check_open(incident)
-    attached = rules.incidents.attached_name(incident)
-    others = [ref for ref in rules.incidents.all_scenarios(world.playbooks) if ref.name != attached]
-    if not others:
+    services = rules.service_names.served(world.config, world.playbooks)
+    others = rules.fitting.others(world.playbooks, incident)
+    if not others and len(services) < 2:
         raise UserError(
             "There is no other playbook. Nothing was changed. The bot reads playbooks from files "
             "when it starts."
         )
-    metadata = interaction.metadata(incident=incident.id, was=attached)
-    await interaction.open(modals.playbook(incident, others, metadata=metadata))
+    chosen = [each.name for each in incident.playbooks if each.name is not None]
+    metadata = interaction.metadata(incident=incident.id, seen=chosen, was_service=incident.service)
+    await interaction.open(choosing.form(incident, services, others, metadata=metadata))
+
+
+def find_scenarios(world: World, typed: str) -> list[Element]:
+    """The options of a search for a playbook, of any service."""
+    refs = rules.fitting.search(typed, world.playbooks)
+    return choosing.scenario_options(refs, several=True)
 
 
 async def submit_playbook(world: World, interaction: Interaction, form: PlaybookForm) -> None:
-    """Attach a scenario; of two people who choose at once, the first one's stays."""
-    incident_id, was = _form_incident_id(interaction), interaction.private_metadata["was"]
-    user_id = interaction.user_id
+    """Attach a scenario, or a service; of two people who choose at once, the first one's stays.
+
+    Raises UserError for a scenario of another service than the chosen one.
+    """
+    incident_id, user_id = _form_incident_id(interaction), interaction.user_id
+    was = interaction.private_metadata
+    if form.scenario is None:
+        await flows.incidents.choose_service(
+            world, incident_id, form.service, previous=was["was_service"], by=user_id
+        )
+        return
+    if form.service not in ("", form.scenario.partition("/")[0]):
+        raise UserError(
+            "That playbook is of another service than the one that you chose. Nothing was changed; "
+            "choose one of the two."
+        )
     await flows.incidents.choose_scenario(
-        world, incident_id, form.scenario, previous=was, by=user_id
+        world,
+        incident_id,
+        form.scenario,
+        # The release before this one opened the form with one name, or none.
+        seen=was["seen"] if "seen" in was else [str(was.get("was"))],
+        previous_service=was.get("was_service"),
+        by=user_id,
     )
 
 
@@ -294,7 +430,10 @@ async def show_timeline(world: World, interaction: Interaction) -> None:
     """`/incident timeline`: what happened so far, shown to this person only."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
     entries = await flows.incidents.timeline(world, incident.id)
-    await interaction.show(f"Timeline of {incident.name}", pages.page(incident, entries))
+    await interaction.show(
+        f"Timeline of {incident.name}",
+        pages.page(incident, entries, flows.incidents.own_clusters(world, incident)),
+    )
 
 
 async def add_note(world: World, interaction: Interaction) -> None:
@@ -337,7 +476,7 @@ async def mention(world: World, interaction: Interaction) -> None:
 async def show_home(world: World, interaction: Interaction) -> None:
     """The App Home was opened."""
     listed = await _listed(world, interaction)
-    await interaction.publish_home(home.home_view(listed, world.now()))
+    await interaction.publish_home(home.home_view(_served(world), listed, world.now()))
 
 
 def _incident_id(interaction: Interaction) -> IncidentId:

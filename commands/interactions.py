@@ -37,7 +37,8 @@ class Interaction:
     """A command, event, press or form that arrived from Slack, and the ways to answer it.
 
     `delivery_id` is the same when Slack delivers it again. `text` is what follows a command.
-    `action_id` is the id of the button or menu, `value` its value or the option that was chosen.
+    `action_id` is the id of the button or menu, `value` its value or the option that was chosen,
+    `block_id` the block that it stands in. The name of a private channel is unknown.
     `view` is the open form that was pressed in. A form that was sent has `private_metadata`, which
     it was opened with.
     """
@@ -47,9 +48,11 @@ class Interaction:
     user_id: UserId
     channel_id: ChannelId | None
     delivery_id: str
+    channel_name: str = ""
     text: str = ""
     mentions: tuple[UserId, ...] = ()
     action_id: str = ""
+    block_id: str = ""
     value: str = ""
     trigger_id: str = ""
     response_url: str = ""
@@ -197,6 +200,7 @@ def _parse_command(world: World, body: Body) -> Interaction:
         cache=world.cache,
         user_id=UserId(body["user_id"]),
         channel_id=ChannelId(body["channel_id"]),
+        channel_name=body.get("channel_name", ""),
         delivery_id=f"command:{body['trigger_id']}",
         text=redact_typed(markup.plain_command_text(text).strip()),
         mentions=tuple(map(UserId, markup.mentioned_ids(text))),
@@ -248,15 +252,18 @@ def _private_metadata(view: Body) -> dict[str, Any]:
 def _parse_press(world: World, body: Body) -> Interaction:
     """A button, a menu, a tick box, or a shortcut, which has no actions."""
     action = (body.get("actions") or [{}])[0]
-    channel = (body.get("channel") or {}).get("id")
+    place = body.get("channel") or {}
+    channel = place.get("id")
     option = action.get("selected_option") or {}
     return Interaction(
         slack=world.slack,
         cache=world.cache,
         user_id=UserId(body["user"]["id"]),
         channel_id=ChannelId(channel) if channel else None,
+        channel_name=place.get("name", ""),
         delivery_id=f"press:{body.get('trigger_id', '')}",
         action_id=action.get("action_id", ""),
+        block_id=action.get("block_id", ""),
         value=action.get("value") or option.get("value", ""),
         trigger_id=body.get("trigger_id", ""),
         response_url=body.get("response_url", ""),

@@ -12,8 +12,10 @@ from slack_bolt.async_app import AsyncAck
 
 from bot import flows, slack
 from bot.flows.transactions import retry_unwritten
-from bot.model import UserError
+from bot.model import UserError, UserId
 from bot.model.text import printable_values
+from bot.views import blocks
+from bot.views.blocks import Element
 from bot.world import World
 from commands import form_errors, interactions, refused_forms
 from commands.interactions import Body, Interaction
@@ -28,6 +30,8 @@ FormHandler = Callable[[World, Interaction, Form], Awaitable[None]]
 # Makes a form of the values by block id; raises ValidationError.
 Parser = Callable[[World, Interaction, dict[str, Any]], Form]
 Listener = Callable[..., Awaitable[None]]
+# Finds the options for what somebody types in a search.
+Finder = Callable[[World, str], list[Element]]
 
 # Slack waits three seconds for the answer to a form.
 REFUSAL_SECONDS = 2.0
@@ -145,6 +149,29 @@ def model_parser(model: type[Form]) -> Parser[Form]:
         return model.model_validate(values)
 
     return parse
+
+
+def find_nothing(world: World, typed: str) -> list[Element]:
+    """The options of a search that only another version of the bot knows."""
+    return []
+
+
+def options_listener(world: World, finder: Finder) -> Listener:
+    """Bolt's listener for a search: Slack waits three seconds for the options.
+
+    Whoever may not declare finds nothing.
+    """
+
+    async def listen(ack: AsyncAck, body: Body) -> None:
+        body = printable_values(body)
+        try:
+            await flows.guests.check_may_declare(world, UserId(body["user"]["id"]))
+        except UserError:
+            await ack(options=[])
+            return
+        await ack(options=finder(world, body.get("value", ""))[: blocks.MAX_OPTIONS])
+
+    return listen
 
 
 async def ack_only(ack: AsyncAck) -> None:

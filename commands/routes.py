@@ -9,18 +9,21 @@ from slack_bolt.async_app import AsyncApp
 from bot.model import UserError
 from bot.views import action_ids
 from bot.world import World
-from commands import contacts, customers, declare, incident, refused_forms, steps, tasks
+from commands import contacts, customers, declare, incident, refused_forms, services, steps, tasks
 from commands.interactions import Body, Interaction
 from commands.listen import (
+    Finder,
     FormHandler,
     Handler,
     Parser,
     ack_only,
     command_listener,
+    find_nothing,
     first_word,
     form_listener,
     interaction_listener,
     model_parser,
+    options_listener,
 )
 
 COMMAND = "/incident"
@@ -28,13 +31,14 @@ COMMAND = "/incident"
 # The first word after the command.
 SUBCOMMANDS = {
     "": incident.show_help,
-    "help": incident.show_help,
+    "help": incident.show_service,
     "declare": declare.declare,
     "role": incident.assign_role,
     "update": incident.write_update,
     "severity": incident.change_severity,
     "status": incident.change_status,
     "playbook": incident.open_playbook_form,
+    "service": services.manage,
     "timeline": incident.show_timeline,
     "contacts": contacts.show,
     "customer": customers.write,
@@ -52,21 +56,28 @@ ALIASES = {
     **dict.fromkeys(("scenario", "runbook", "book", "steps", "switch"), "playbook"),
     **dict.fromkeys(("oncall", "pagerduty", "who", "runbooks"), "contacts"),
     **dict.fromkeys(("customers", "communicate", "statuspage"), "customer"),
+    **dict.fromkeys(("services", "add", "team", "involve"), "service"),
     "post": "update",
     "state": "status",
 }
 
 BLOCK_ACTIONS = {
     action_ids.TAKE_COMMAND: incident.take_command,
+    action_ids.TAKE_OVER: incident.press_take_over,
+    action_ids.ADD_SERVICE: services.press_add,
     action_ids.POST_UPDATE: incident.press_update,
     action_ids.CHANGE_STATUS: incident.choose_status,
     action_ids.CHANGE_SEVERITY: incident.choose_severity,
     action_ids.CHOOSE_SCENARIO: incident.choose_scenario,
+    action_ids.CHOOSE_SERVICE: incident.choose_service,
+    **dict.fromkeys(action_ids.TAKEN_SERVICES, incident.take_service),
+    action_ids.OTHER_SERVICE: incident.press_other_service,
     action_ids.RESOLVE: incident.press_resolve,
     action_ids.TAKE_STATUS: incident.take_status,
     action_ids.KEEP_STATUS: incident.keep_status,
     action_ids.OPEN_DECLARE: declare.open_form,
-    action_ids.TICK_SYMPTOM: declare.tick_symptom,
+    action_ids.TICK_SYMPTOM: declare.redraw_form,
+    action_ids.FORM_SERVICE: declare.redraw_form,
     action_ids.TELL_CUSTOMERS: customers.press,
     action_ids.EDIT_MESSAGE: customers.edit,
     action_ids.RUN_STEP: steps.press,
@@ -96,6 +107,7 @@ SHORTCUTS = {
 
 FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
     action_ids.DECLARE_FORM: (declare.parse_form, declare.submit),
+    action_ids.TAKE_OVER_FORM: (model_parser(incident.TakeOverForm), incident.submit_take_over),
     action_ids.UPDATE_FORM: (model_parser(incident.UpdateForm), incident.submit_update),
     action_ids.RESOLVE_FORM: (model_parser(incident.ResolveForm), incident.submit_resolve),
     action_ids.PLAYBOOK_FORM: (model_parser(incident.PlaybookForm), incident.submit_playbook),
@@ -106,6 +118,15 @@ FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
     action_ids.SKIP_FORM: (model_parser(tasks.SkipForm), tasks.submit_skip),
     action_ids.CHECKLIST_FORM: (model_parser(tasks.WorkForm), tasks.submit_work),
     action_ids.TICK_FORM: (tasks.parse_tick_form, tasks.submit_ticks),
+}
+
+# Searches: selects whose options Slack asks for as somebody types.
+OPTIONS: dict[str, Finder] = {
+    action_ids.FORM_SERVICE: declare.find_services,
+    action_ids.CHOOSE_SERVICE: declare.find_services,
+    "service": declare.find_services,
+    action_ids.CHOOSE_SCENARIO: incident.find_scenarios,
+    "scenario": incident.find_scenarios,
 }
 
 # What is typed here can be judged only from the live system.
@@ -137,11 +158,12 @@ async def unknown(world: World, interaction: Interaction) -> None:
 OPEN_TO_ALL: frozenset[object] = frozenset(
     {
         incident.show_help,
+        incident.show_service,
         incident.mention,
         incident.show_home,
         declare.declare,
         declare.open_form,
-        declare.tick_symptom,
+        declare.redraw_form,
         declare.submit,
         incident.stale_component,
         steps.approve,
@@ -174,6 +196,9 @@ def register(app: AsyncApp, world: World) -> None:
                 may_refuse=callback_id in MAY_REFUSE,
             )
         )
+    for action_id, finder in OPTIONS.items():
+        app.options(action_id)(options_listener(world, finder))
+    app.options(re.compile(".*"))(options_listener(world, find_nothing))
     app.action(action_ids.OPEN_LINK)(ack_only)
     for decorator in (app.action, app.view, app.shortcut):
         decorator(re.compile(".*"))(listen(incident.stale_component))

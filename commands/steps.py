@@ -9,10 +9,10 @@ from pydantic import Field
 from bot import flows, rules
 from bot.actions.base import Action, Change, Manual, Read
 from bot.flows import endings, temporary_changes
-from bot.flows.executions import FoundStep
 from bot.model import (
     Execution,
     ExecutionId,
+    FoundStep,
     Incident,
     IncidentId,
     Model,
@@ -20,6 +20,7 @@ from bot.model import (
     Step,
     UserError,
 )
+from bot.views import execution as execution_view
 from bot.views import modals
 from bot.world import World
 from commands import tasks
@@ -167,8 +168,12 @@ async def check(world: World, interaction: Interaction) -> None:
 
 
 async def approve(world: World, interaction: Interaction) -> None:
-    """*Approve* was pressed."""
-    await flows.approvals.approve(world, _execution_id(interaction), by=interaction.user_id)
+    """*Approve* was pressed: it counts, or who pressed gets a link to confirm it outside Slack."""
+    execution_id, by = _execution_id(interaction), interaction.user_id
+    link = await flows.second_step.approve(world, execution_id, by=by)
+    if link is not None:
+        notice = execution_view.confirm_notice(link)
+        await interaction.show(notice.text, notice.blocks)
 
 
 async def deny(world: World, interaction: Interaction) -> None:

@@ -196,7 +196,7 @@ async def open_tick_form(world: World, interaction: Interaction) -> None:
         text.render(
             "called",
             commander=incident.commander not in (None, interaction.user_id),
-            groups=world.config.of(incident.service).responders.groups,
+            groups=world.config.of(incident.playbook_of_step(step_id).service).responders.groups,
         ),
     )
     await interaction.open(form)

@@ -34,9 +34,7 @@ async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -
             scenarios.on(stage.systems, lambda: slack.workspace.changed("scenarios")),
         ):
             await scenarios.begin(FIRST_SCENARIO)
-            slack.info.update(
-                kubeconfig=stage.environment["KUBECONFIG"], lines=terminal_commands(stage)
-            )
+            slack.info.update(kubeconfig=str(stage.kubeconfig), lines=terminal_commands(stage))
             await slack.open(door)
             print(welcome(stage), flush=True)
             await until_stopped(stop, stage)
@@ -75,8 +73,11 @@ async def until_stopped(stop: asyncio.Event, stage: RunningSandbox) -> None:
 
 def terminal_commands(stage: RunningSandbox) -> list[str]:
     """The commands that a person can type in a terminal."""
+    payments = stage.systems.payments
+    assert payments is not None
     return [
         f"psql '{stage.systems.shop.dsn}'   # the shop's orders",
+        f"psql '{payments.database.dsn}'   # what people paid",
         f"psql '{stage.environment['DATABASE_URL']}'   # what Runbolt keeps",
     ]
 
@@ -91,8 +92,12 @@ def welcome(stage: RunningSandbox) -> str:
 
   and type:  /incident declare sev1 Orders are failing
 
+  Two teams work there, with a service each: docs/sandbox.md says what to try.
+
   Beside it, in a terminal of your own:
-      export KUBECONFIG={stage.environment["KUBECONFIG"]}   # kubectl get pods -l app=order-service
+      export KUBECONFIG={stage.kubeconfig}
+      kubectl get pods -l app=order-service
+      kubectl get pods --context eu-west -l app=payment-service
       {lines}
 
   Ctrl-C stops everything.

@@ -1,22 +1,26 @@
 """Customers who order: Stripe reports the payment, order-service confirms the order or fails."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from sandbox.shop import OPEN_TIMEOUT, Conn, Shop, run_forever
+from sandbox.databases import Conn, run_forever, statements
+from sandbox.shop import OPEN_TIMEOUT, Shop
 from sandbox.stripe import Stripe
 
 SQL = Path(__file__).parent / "checkout.sql"
 PACE = 2.0
+# Cards are declined in one of two clusters.
+DECLINED_SHARE = 0.5
 
 
 class Checkout:
     """What goes on in the shop inside `async with`; without pods that take orders, nothing does.
 
-    `paid` is whether payment-service confirms what Stripe tells, and `fraud` whether the three
-    suspicious users buy as well.
+    `paid` is whether payment-service confirms what Stripe tells, `declined` whether cards are
+    declined, and `fraud` whether the three suspicious users buy as well.
     """
 
     def __init__(
@@ -32,9 +36,12 @@ class Checkout:
         self.pace = pace
         self.accepts_orders = accepts_orders
         self.paid = True
+        self.declined = False
         self.fraud = False
         self._task: asyncio.Task[None] | None = None
-        self._order, self._fraud, self._webhook, self._confirm, self._waiting = statements(SQL)
+        self._order, self._fraud, self._webhook, self._confirm, self._waiting, self._give_up = (
+            statements(SQL)
+        )
 
     async def __aenter__(self) -> Self:
         opened = asyncio.Event()
@@ -53,8 +60,9 @@ class Checkout:
             await conn.execute(self._order)
             if self.fraud:
                 await conn.execute(self._fraud)
-            await conn.execute(self._webhook)
-            if self.paid:
+            declined = self.declined and random.random() < DECLINED_SHARE
+            await conn.execute(self._give_up if declined else self._webhook)
+            if self.paid and not declined:
                 await conn.execute(self._confirm)
         await self._tell_stripe(conn)
         await asyncio.sleep(self.pace)
@@ -67,12 +75,3 @@ class Checkout:
                 self.stripe.add_event(kind, ago=age, delivered=False, event_id=event_id)
         for event_id in self.stripe.undelivered - waiting.keys():
             self.stripe.deliver(event_id)
-
-
-def statements(file: Path) -> list[bytes]:
-    """The SQL statements of a file in order; none may contain a semicolon itself."""
-    return [
-        statement.encode()
-        for statement in file.read_text(encoding="utf-8").split(";")
-        if statement.strip()
-    ]

@@ -49,3 +49,7 @@ WHERE id IN (
 -- What Stripe could not deliver.
 SELECT stripe_event_id, type, extract(epoch FROM now() - created_at)::float
 FROM webhook_events WHERE processed_at IS NULL;
+
+-- Order-service gives up orders whose payment was declined.
+UPDATE orders SET status = 'CANCELLED', updated_at = now()
+WHERE status = 'PENDING' AND created_at > now() - interval '10 minutes';

@@ -13,6 +13,7 @@ PARAMETERS = {
     *("limit", "offset", "total", "earliest", "since", "until", "time_zone"),
     *("schedule_ids[]", "escalation_policy_ids[]", "user_ids[]", "include[]"),
 }
+INCLUDED = {"users", "schedules", "escalation_policies"}
 MAX_PAGE = 100
 
 Obj = dict[str, Any]
@@ -20,24 +21,34 @@ Obj = dict[str, Any]
 
 @dataclass
 class Shift:
-    """One on-call shift; without an end it lasts until it is changed."""
+    """One on-call shift; without an end it lasts until it is changed.
+
+    A user's e-mail address is told only to who asks for the whole user.
+    """
 
     name: str
     level: int = 1
-    schedule: str = "PSCHED1"
+    schedule: str | None = "PSCHED1"
     policy: str = "PPOLICY"
     end: str | None = None
+    email: str = ""
+    user: str = "PUSER01"
+    service: str = "Order Service"
 
 
 @dataclass
 class PagerDuty(LoopbackServer):
-    """The API on loopback; `status` and `hang` make it fail, `body` replaces its answer."""
+    """The API on loopback; `status` and `hang` make it fail, `body` replaces its answer.
+
+    One that `ignores_filters` answers with everybody on call, as a proxy may that drops parameters.
+    """
 
     token: str = "u+sandbox-read-only"
     shifts: list[Shift] = field(default_factory=lambda: [Shift("Maya Okafor")])
     status: int | None = None
     hang: bool = False
     body: str | None = None
+    ignores_filters: bool = False
     requests: list[Obj] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,6 +84,10 @@ class PagerDuty(LoopbackServer):
         limit = query.get("limit", "25")
         if not limit.isdecimal() or not 1 <= int(limit) <= MAX_PAGE:
             mistakes.append("Limit must be from 1 to 100")
+        if not query.get("offset", "0").isdecimal():
+            mistakes.append("Offset must be a number")
+        unknown = set(query.getall("include[]", [])) - INCLUDED
+        mistakes += [f"Include does not know {name}" for name in sorted(unknown)]
         known = {shift.schedule for shift in self.shifts} | {shift.policy for shift in self.shifts}
         wanted = query.getall("schedule_ids[]", []) + query.getall("escalation_policy_ids[]", [])
         return mistakes + [
@@ -85,13 +100,18 @@ class PagerDuty(LoopbackServer):
         shifts = [
             shift
             for shift in self.shifts
-            if (not schedules or shift.schedule in schedules)
-            and (not policies or shift.policy in policies)
+            if self.ignores_filters
+            or (
+                (not schedules or shift.schedule in schedules)
+                and (not policies or shift.policy in policies)
+            )
         ]
         limit = int(request.query.get("limit", "25"))
-        shown = [_as_oncall(shift) for shift in shifts[:limit]]
-        more = len(shifts) > limit
-        return {"oncalls": shown, "limit": limit, "offset": 0, "more": more, "total": None}
+        offset = int(request.query.get("offset", "0"))
+        whole = "users" in request.query.getall("include[]", [])
+        shown = [_as_oncall(shift, whole=whole) for shift in shifts[offset : offset + limit]]
+        more = len(shifts) > offset + limit
+        return {"oncalls": shown, "limit": limit, "offset": offset, "more": more, "total": None}
 
 
 def _error(status: int, message: str, errors: list[str] | None = None) -> web.Response:
@@ -100,12 +120,18 @@ def _error(status: int, message: str, errors: list[str] | None = None) -> web.Re
     return web.json_response(body, status=status, headers=headers if status == 429 else None)
 
 
-def _as_oncall(shift: Shift) -> Obj:
+def _as_oncall(shift: Shift, *, whole: bool) -> Obj:
+    user = _reference("user", shift.user, shift.name)
+    if whole:
+        user |= {"type": "user", "name": shift.name, "email": shift.email}
+    schedule = shift.schedule and _reference(
+        "schedule", shift.schedule, f"{shift.service}, primary"
+    )
     return {
-        "escalation_policy": _reference("escalation_policy", shift.policy, "Order Service"),
+        "escalation_policy": _reference("escalation_policy", shift.policy, shift.service),
         "escalation_level": shift.level,
-        "schedule": _reference("schedule", shift.schedule, "Order Service, primary"),
-        "user": _reference("user", "PUSER01", shift.name),
+        "schedule": schedule,
+        "user": user,
         "start": "2026-11-24T08:00:00Z",
         "end": shift.end,
     }

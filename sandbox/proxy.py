@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from sandbox.cluster import DEFAULT_NAMESPACE
+from sandbox.cluster.network import location
 from sandbox.loopback import LoopbackServer
 
 TIMEOUT_SECONDS = 30.0
-SUFFIXES = ("", ".svc", ".svc.cluster.local")
 
 
 class Proxy(LoopbackServer):
-    """Forwards requests to `services`: the URL for each Service's name and port."""
+    """Forwards requests to `services`: the URL for each Service's name and port.
+
+    The name of one in another namespace than the shop's has that behind a dot.
+    """
 
     def __init__(self, services: Mapping[tuple[str, int], str]) -> None:
         server = web.Server(self._handle, access_log=None)
@@ -33,10 +36,9 @@ class Proxy(LoopbackServer):
 
 
 def _service(host: str) -> str:
-    """A Service's short name, from any of its names in the cluster's DNS."""
-    name, _, rest = host.partition(".")
-    known = {"", *(f"{DEFAULT_NAMESPACE}{suffix}" for suffix in SUFFIXES)}
-    return name if rest in known else host
+    """A Service's shortest name, from any of its names in the cluster's DNS."""
+    namespace, name = location(DEFAULT_NAMESPACE, host)
+    return name if namespace in ("", DEFAULT_NAMESPACE) else f"{name}.{namespace}"
 
 
 async def _forward(request: web.BaseRequest, address: str) -> web.Response:

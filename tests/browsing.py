@@ -1,9 +1,11 @@
 """What a person does on the sandbox's page, for the tests that work an incident in a browser.
 
-Import the fixtures that a test file uses, `address`, `browser` and `page`, by name.
+Import the fixtures that a test file uses, `address`, `browser` and `page`, by name. The tests of a
+file have one browser, and each a profile of its own.
 """
 
 import os
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -11,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import yaml
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from bot.actions.registry import ACTIONS
 from tests.sandboxes import sandbox
 
-SHIPPED = Path(__file__).parent.parent / "templates" / "playbooks"
+ROOT = Path(__file__).parent.parent
+PLAYBOOKS = (ROOT / "templates" / "playbooks", ROOT / "sandbox" / "playbooks")
 WATCHED = {action.name for action in ACTIONS if "watch_seconds" in action.model_fields}
-SCREENSHOTS = Path(__file__).parent.parent / "artefacts"
+SCREENSHOTS = ROOT / "artefacts"
 # Without these Chromium looks for hosts outside at every start.
 FLAGS = [
     "--no-sandbox",
@@ -30,7 +34,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-MARKS = [pytest.mark.browser, pytest.mark.timeout(240)]
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
 def chromium() -> str:
@@ -44,20 +52,28 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def address(tmp_path: Path) -> AsyncIterator[str]:
     """The sandbox as a person starts it, on a port of its own."""
     async with sandbox(tmp_path) as url:
         yield url
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """One sandbox for all tests of a file: they find what others did in it."""
+    async with sandbox(tmp_path_factory.mktemp("sandbox")) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def hurried(tmp_path: Path) -> AsyncIterator[str]:
     """The same with playbooks of one's own, which watch for 5 seconds and not for 30."""
-    books = tmp_path / "playbooks"
-    books.mkdir()
-    for file in SHIPPED.glob("*.yml"):
-        (books / file.name).write_text(yaml.safe_dump(in_a_hurry(yaml.safe_load(file.read_text()))))
+    books = tmp_path / "hurried"
+    for folder in PLAYBOOKS:
+        shutil.copytree(folder, books, dirs_exist_ok=True)
+    for file in books.glob("*.yml"):
+        file.write_text(yaml.safe_dump(in_a_hurry(yaml.safe_load(file.read_text()))))
     async with sandbox(tmp_path, "--playbooks", str(books)) as url:
         yield url
 
@@ -70,7 +86,7 @@ def in_a_hurry(book: dict[str, Any]) -> dict[str, Any]:
     return book
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     path = chromium()
     async with async_playwright() as playwright:
@@ -79,7 +95,7 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(
     browser: Browser, address: str, request: pytest.FixtureRequest
 ) -> AsyncIterator[Page]:
@@ -92,8 +108,11 @@ async def page(
     thrown: list[str] = []
     page.on("pageerror", lambda error: thrown.append(str(error)))
     await page.goto(address)
+    # What is opened before the page has found its place is closed by that.
+    await page.locator("body[data-ready]").wait_for()
     yield page
     await screenshot(page, f"{request.node.name}-end")
+    await context.close()
     assert thrown == []
 
 
@@ -153,7 +172,7 @@ async def scroll_to_card(page: Page) -> None:
 
 async def choose(place: Page | Locator, *options: str | int) -> None:
     """Choose from the menu that says *Choose*: by words, or by number from the top."""
-    await place.get_by_text("Choose", exact=True).last.click()
+    await place.get_by_text(re.compile("^Choose( a playbook)?$")).last.click()
     page = place if isinstance(place, Page) else place.page
     for option in options:
         shown = page.get_by_role("option")

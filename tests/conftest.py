@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tests.databases import (
     new_name,
     postgres,
     redis,
+    redis_client,
     redis_url,
     run_sync,
     shop,
@@ -39,7 +41,15 @@ from tests.databases import (
 )
 from tests.readers import Execution, Form, Item, Post
 
-__all__ = ["database", "postgres", "redis", "redis_url", "shop", "shop_template"]
+__all__ = [
+    "database",
+    "postgres",
+    "redis",
+    "redis_client",
+    "redis_url",
+    "shop",
+    "shop_template",
+]
 
 ROOT = Path(__file__).parent.parent
 ORDERS = Place(service="order-service")
@@ -47,6 +57,9 @@ SHIPPED = ROOT / "templates" / "playbooks" / "order-service.yml"
 CLUSTER_SPEED = 40.0
 PATIENCE = 10.0
 LONG = {"browser", "long"}
+# Objects, then younger looks before an older one.
+GARBAGE_THRESHOLDS = (20_000, 10, 10)
+TITLES = {"sev1": "Orders are failing", "sev3": "Orders are slow"}
 
 # Nobody here shows a certificate; reading the machine's takes each client of a cluster 20 ms.
 os.environ["SSL_CERT_FILE"] = os.devnull
@@ -55,24 +68,37 @@ os.environ["SSL_CERT_FILE"] = os.devnull
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each worker begins with its share of what is long: who ends with it has the others wait.
 
-    Workers are first given as many tests each, one after another.
+    Workers are first given as many tests each, one after another; those that share something
+    costly go to one of them.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    long = [item for item in items if _is_long(item)]
+    long = [list(unit) for _, unit in groupby(filter(_is_long, items), key=_unit)]
     others = [item for item in items if not _is_long(item)]
     ordered: list[pytest.Item] = []
     for worker in range(workers):
-        share = long[worker::workers]
-        count = (len(items) - len(ordered)) // (workers - worker) - len(share)
+        share = list(chain.from_iterable(long[worker::workers]))
+        count = max(0, (len(items) - len(ordered)) // (workers - worker) - len(share))
         ordered += share + others[:count]
         del others[:count]
     items[:] = ordered
 
 
+def pytest_collection() -> None:
+    """What is imported and collected stays, so nobody needs to look for garbage among it."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What is there by now stays: looking through it for garbage takes a tenth of all the time."""
+    """Look for garbage less often: a worker has memory enough, and each look takes time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.enable()
+
+
+def _unit(item: pytest.Item) -> object:
+    """What stays with one worker: the tests of one file, or a single test."""
+    return item.path if item.get_closest_marker("together") else item.nodeid
 
 
 def _is_long(item: pytest.Item) -> bool:
@@ -152,30 +178,44 @@ def shared_shop(shop_template: Shop) -> Iterator[Shop]:
     run_sync(shop.server.drop_database(shop.database))
 
 
+@pytest.fixture(scope="session")
+def emptying(kept_state: str) -> sql.Composed:
+    """What empties the bot's database of what a test left."""
+    return run_sync(_emptying(kept_state))
+
+
 @pytest.fixture
-async def state(kept_state: str) -> str:
+async def state(kept_state: str, emptying: sql.Composed) -> str:
     """The bot's own database, emptied of what the test before left.
 
     That costs a sixth of a new one. Rows are few, so deleting them is quicker than TRUNCATE.
     """
     async with await AsyncConnection.connect(kept_state) as conn:
-        await conn.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        await conn.execute(await _emptying(conn))
+        await conn.execute(emptying)
     return kept_state
 
 
-async def _emptying(conn: AsyncConnection[Any]) -> sql.Composed:
-    """What deletes all rows but those of `migrations`, and has ids begin at 1 again."""
-    cursor = await conn.execute(
-        "SELECT relkind, relname FROM pg_class WHERE relkind IN ('r', 'S')"
-        " AND relnamespace = 'public'::regnamespace AND relname <> 'migrations'"
-    )
-    # No trigger and no foreign key stands in the way, nor need one be looked at.
-    statements: list[sql.Composable] = [sql.SQL("SET LOCAL session_replication_role = replica")]
-    for kind, name in await cursor.fetchall():
+async def _emptying(url: str) -> sql.Composed:
+    """What ends all other sessions, deletes all rows but those of `migrations`, and has ids begin
+    at 1 again.
+    """
+    async with await AsyncConnection.connect(url) as conn:
+        cursor = await conn.execute(
+            "SELECT relkind, relname FROM pg_class WHERE relkind IN ('r', 'S')"
+            " AND relnamespace = 'public'::regnamespace AND relname <> 'migrations'"
+        )
+        relations = await cursor.fetchall()
+    statements: list[sql.Composable] = [
+        # The function of the view pg_stat_activity, which takes longer to plan.
+        sql.SQL(
+            "SELECT pg_terminate_backend(pid)"
+            " FROM pg_stat_get_activity(NULL) JOIN pg_database ON oid = datid"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ),
+        # No trigger and no foreign key stands in the way, nor need one be looked at.
+        sql.SQL("SET LOCAL session_replication_role = replica"),
+    ]
+    for kind, name in relations:
         if kind == "r":
             statements.append(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
         else:
@@ -282,6 +322,11 @@ class Walk:
         await self.slack.settled()
         return delivery
 
+    async def take_over(self, who: str, channel: str) -> Delivery:
+        """Take command from somebody: press the button, and say yes."""
+        await self.press(who, action_ids.TAKE_OVER, channel)
+        return await self.submit(who)
+
     async def press_step(self, who: str, step: str, channel: str) -> Delivery:
         """Press a step's button."""
         return await self.press(who, action_ids.RUN_STEP, channel, step)
@@ -300,8 +345,9 @@ class Walk:
         await self.press_step(who, "roll-back", channel)
         return await self.submit(who, reason="The new version crash-loops")
 
-    async def declare(self, title: str = "Orders are failing", severity: str = "sev1") -> str:
-        """Declare, and return the name of the channel."""
+    async def declare(self, title: str = "", severity: str = "sev1") -> str:
+        """Declare, in words that fit the playbook, and return the name of the channel."""
+        title = title or TITLES.get(severity, TITLES["sev1"])
         await self.say("oncall", f"/incident declare {severity} {title}")
         names = [channel["name"] for channel in self.slack.channels("oncall")]
         return str(max((name for name in names if name.startswith("inc-")), key=_number))
@@ -464,6 +510,7 @@ async def bot(
     """The bot, called by the workspace."""
     async with start_bot(given, clock, slack_seconds) as replica:
         slack.request_url = f"{replica.url}/slack/events"
+        slack.options_url = f"{replica.url}/slack/events"
         yield replica
 
 

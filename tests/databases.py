@@ -1,10 +1,11 @@
 """Real servers for tests, one set in each test process. Import the fixtures in tests/conftest.py:
 
-    from tests.databases import database, postgres, redis, redis_url, shop, shop_template
+    from tests.databases import database, postgres, redis, redis_client, redis_url
+    from tests.databases import shop, shop_template
 
 and name them as arguments. Those of the session are synchronous, since every test has its own
 event loop. RUNBOLT_TEST_POSTGRES may hold a superuser's URL of a PostgreSQL to use instead of
-starting one; its databases are removed again, its three roles stay. SANDBOX_POSTGRES may hold the
+starting one; its databases are removed again, its roles stay. SANDBOX_POSTGRES may hold the
 folder of another PostgreSQL's binaries, to be started here and in the sandbox.
 """
 
@@ -33,6 +34,7 @@ __all__ = [
     "open_folder",
     "postgres",
     "redis",
+    "redis_client",
     "redis_url",
     "run_sync",
     "shop",
@@ -125,9 +127,15 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     run_sync(server.stop())
 
 
-@pytest.fixture
-def redis_url(redis: Redis) -> str:
-    """The URL of the Redis, emptied."""
+@pytest.fixture(scope="session")
+def redis_client(redis: Redis) -> Iterator[Client]:
+    """A connection to the Redis."""
     with Client.from_url(redis.url) as client:
-        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def redis_url(redis: Redis, redis_client: Client) -> str:
+    """The URL of the Redis, emptied."""
+    redis_client.flushall()
     return redis.url

@@ -39,6 +39,51 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant(
+        "the only playbook is taken whatever the words say",
+        "bot/rules/fitting.py",
+        "return exact[0] if own and own == most else None",
+        "return exact[0]",
+        ("tests/test_fitting.py",),
+    ),
+    Mutant(
+        "what could be two services is guessed",
+        "bot/rules/service_names.py",
+        "    if len(whole) == 1 and not others:",
+        "    if whole:",
+        ("tests/test_declared_words.py",),
+    ),
+    Mutant(
+        "an incident of no service has somebody's playbook",
+        "bot/rules/fitting.py",
+        "return (own[0] if own else without_scenarios(service)), None",
+        "return (own or tuple(playbooks))[0], None",
+        (
+            "tests/test_fitting.py::test_an_unknown_service_has_no_playbook",
+            "tests/test_declare_services.py::test_what_is_not_sure_is_asked",
+        ),
+    ),
+    Mutant(
+        "the second to choose a service overrules the first",
+        "bot/flows/incidents.py",
+        "if incident.service != previous or incident.service == service.id:",
+        "if incident.service == service.id:",
+        ("tests/test_declare_services.py::test_the_first_service_chosen_stays",),
+    ),
+    Mutant(
+        "another service keeps the clocks of the first",
+        "bot/flows/incidents.py",
+        "if chosen.service != incident.service and incident.last_update_at is None:",
+        "if False:",
+        ("tests/test_declare_services.py::test_a_press_brings_all_of_the_service",),
+    ),
+    Mutant(
+        "two services that fail alike are one incident",
+        "bot/store/incidents.py",
+        "          AND status <> 'resolved' AND playbook ->> 'service' = %(service)s\n",
+        "          AND status <> 'resolved'\n",
+        ("tests/test_declare_services.py::test_two_services_fail_alike",),
+    ),
+    Mutant(
         "start ignores expiry",
         "bot/store/executions.py",
         " AND (expires_at IS NULL OR expires_at > %(now)s)",
@@ -92,28 +137,77 @@ MUTANTS = (
         "approve without the row's lock",
         "bot/flows/approvals.py",
         """execution = await store.executions.lock(conn, execution_id)
-        if execution is None:
-            raise UserError("This request no longer exists. Nothing was approved.")""",
+    if execution is None:
+        raise UserError("This request no longer exists. Nothing was approved.")""",
         """execution = await store.executions.get(conn, execution_id)
-        if execution is None:
-            raise UserError("This request no longer exists. Nothing was approved.")""",
+    if execution is None:
+        raise UserError("This request no longer exists. Nothing was approved.")""",
         (f"{DECISIONS}::test_approval_waits_for_a_denial",),
     ),
     Mutant(
         "a person looked up a minute ago approves",
         "bot/flows/lookups.py",
-        "world.directory.fetch_user(by),\n"
-        "        world.directory.fetch_membership(world.config.of(service).approvers)",
-        "world.directory._cached_person(by),\n"
-        "        world.directory.fetch_membership(world.config.of(service).approvers)",
+        "world.directory.fetch_user(by),\n        on_call.membership(",
+        "world.directory.cached_person(by),\n        on_call.membership(",
         (f"{RACES}::test_who_left_just_now_approves_nothing",),
     ),
     Mutant(
         "a group read a minute ago approves",
         "bot/flows/lookups.py",
-        "world.directory.fetch_membership(world.config.of(service).approvers)",
-        "world.directory.cached_membership(world.config.of(service).approvers)",
+        "on_call.membership(world, config, config.approvers, called)",
+        "on_call.cached_membership(world, config, config.approvers)",
         ("tests/test_change_approval.py::test_former_approvers_approve_nothing",),
+    ),
+    Mutant(
+        "who is called cannot approve",
+        "bot/flows/approvals.py",
+        "execution.place.service, execution.called)",
+        "execution.place.service, [Duty(escalation_policy='PPAY', levels=20)])",
+        (
+            "tests/test_who_can_approve_now.py::TestNextLevel::test_it_counts_for_this_request_alone",
+        ),
+    ),
+    Mutant(
+        "somebody else confirms an approval",
+        "bot/rules/second_step.py",
+        "if person != confirmation.user_id:",
+        "if person is None:",
+        ("tests/test_second_step.py::test_a_forged_form_of_somebody_else_is_recorded",),
+    ),
+    Mutant(
+        "an approval is confirmed after its time",
+        "bot/rules/second_step.py",
+        "if confirmation.expires_at <= now:",
+        "if False:",
+        ("tests/test_second_step.py::test_a_link_lasts_five_minutes",),
+    ),
+    Mutant(
+        "anybody may say who signed in",
+        "bot/web/approve_page.py",
+        "is_proxy = self._sign_in.trusts(peer)",
+        "is_proxy = True",
+        ("tests/test_second_step.py::test_only_the_proxy_is_believed",),
+    ),
+    Mutant(
+        "the proxy needs no secret",
+        "bot/web/approve_page.py",
+        "if not (is_proxy and hmac.compare_digest(secret, self._secret)):",
+        "if not is_proxy:",
+        ("tests/test_second_step.py::test_without_the_sign_in_nothing_is_shown",),
+    ),
+    Mutant(
+        "a form of another site approves",
+        "bot/web/approve_page.py",
+        'if not sites <= {b"same-origin"} or not self._is_own(token, email, body):',
+        "if not self._is_own(token, email, body):",
+        ("tests/test_second_step.py::test_another_site_is_refused",),
+    ),
+    Mutant(
+        "whoever PagerDuty names approves",
+        "bot/systems/pagerduty.py",
+        "if of is None or not is_asked_for:",
+        "if of is None:",
+        ("tests/test_on_call_approvers.py::test_what_was_not_asked_for_is_no_right",),
     ),
     Mutant(
         "finish from any state",
@@ -215,9 +309,9 @@ MUTANTS = (
         "who is no approver approves",
         "bot/rules/permissions.py",
         """    if person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was approved""",
+        raise _not_an_approver(execution, approvers, "approved")""",
         """    if False:
-        raise UserError("You are not an approver. Nothing was approved""",
+        raise _not_an_approver(execution, approvers, "approved")""",
         ("tests/test_change_approval.py::test_a_refused_approval_is_recorded",),
     ),
     Mutant(
@@ -411,6 +505,41 @@ MUTANTS = (
         "any(answer > checked[-1] for answer in answers)",
         "False",
         ("tests/test_card.py::test_the_next_status_is_proposed_once",),
+    ),
+    Mutant(
+        "a step in a place that nothing lists",
+        "bot/playbooks/loader.py",
+        "elif known is not None and name not in known:",
+        "elif False:",
+        ("tests/test_shared_playbooks.py::test_place_is_checked",),
+    ),
+    Mutant(
+        "params checked for the first service only",
+        "bot/playbooks/loader.py",
+        "(is_first or key_path in in_steps)",
+        "is_first",
+        ("tests/test_shared_playbooks.py::test_refused_params_name_their_service",),
+    ),
+    Mutant(
+        "a value decides the action",
+        "bot/playbooks/rendering.py",
+        "return any(part in STRUCTURE for part in key_path)",
+        "return False",
+        ("tests/test_shared_playbooks.py::test_mistakes_are_told_once",),
+    ),
+    Mutant(
+        "a value in a message is a template",
+        "bot/playbooks/rendering.py",
+        'f"({json.dumps(service.known[name], ensure_ascii=False)})"',
+        'f"{service.known[name]}"',
+        ("tests/test_service_values.py::test_messages_say_the_value_itself",),
+    ),
+    Mutant(
+        "expressions reach attributes",
+        "bot/playbooks/rendering.py",
+        "return self.unsafe_undefined(obj, attribute)",
+        "return super().getattr(obj, attribute)",
+        ("tests/test_service_values.py::test_expressions_can_do_nothing_else",),
     ),
 )
 

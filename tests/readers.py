@@ -199,13 +199,13 @@ def _heading(block: Obj) -> tuple[str, ...]:
 
 
 def steps(messages: list[Obj], read: Read) -> dict[str, Item]:
-    """The steps of the playbook by their ids; by their titles once nothing can be pressed."""
-    [playbook] = [
-        message
+    """The steps of all playbooks by their ids; by their titles once nothing can be pressed."""
+    return {
+        name: item
         for message in messages
         if _has_header(message) and _first_text(message).startswith(":notebook: ")
-    ]
-    return dict(_items(playbook["blocks"], "step:", read))
+        for name, item in _items(message["blocks"], "step:", read)
+    }
 
 
 def tasks(messages: list[Obj], read: Read) -> list[Item]:

@@ -54,7 +54,7 @@ async def choose(walk: Walk, channel: str, name: str, who: str = "oncall") -> No
 
 
 async def test_a_worse_incident_gets_another(walk: Walk) -> None:
-    channel = await walk.declare("It is slow", "sev3")
+    channel = await walk.declare("order-service: it is slow", "sev3")
     assert playbook(walk, channel).heading == ":notebook: Slow Response Times"
     assert playbook(walk, channel).buttons == (
         *("Pod resource usage", "Long queries", "Scale up", "Kill long queries"),
@@ -81,20 +81,20 @@ async def test_a_worse_incident_gets_another(walk: Walk) -> None:
 
 
 async def test_fitting_playbooks_come_first(walk: Walk) -> None:
-    channel = await walk.declare("It is slow", "sev3")
+    channel = await walk.declare("order-service: it is slow", "sev3")
     await walk.say("second", "/incident severity sev2", channel)
 
     await walk.say("oncall", "/incident playbook", channel)
     assert walk.form().fields["scenario"].options == (
         "SEV-2 · Payment/Refund Failures (order-service)",
         "SEV-2 · High Dispute Rate (order-service)",
-        "SEV-2 · Gates (tickets)",
         "SEV-1 · Complete Service Outage (order-service)",
+        "SEV-2 · Gates (tickets)",
     )
 
 
 async def test_no_hint_without_playbooks(walk: Walk) -> None:
-    channel = await walk.declare("It is slow", "sev3")
+    channel = await walk.declare("order-service: it is slow", "sev3")
 
     await walk.say("second", "/incident severity sev4", channel)  # none is written for it
 
@@ -112,7 +112,7 @@ async def test_a_first_choice_by_command(walk: Walk) -> None:
 
 
 async def test_the_first_choice_wins(walk: Walk) -> None:
-    channel = await walk.declare()
+    channel = await walk.declare("order-service: orders are failing")
     for who in ("oncall", "second"):
         await walk.say(who, "/incident playbook", channel)
 
@@ -128,7 +128,7 @@ async def test_the_first_choice_wins(walk: Walk) -> None:
 
 async def test_open_requests_stay_usable(walk: Walk, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
-    channel = await walk.declare()
+    channel = await walk.declare("order-service: orders are failing")
     await walk.press_step("oncall", "pods", channel)
     await walk.ask_for_rollback(channel)
 
@@ -146,7 +146,7 @@ async def test_open_requests_stay_usable(walk: Walk, kube: Cluster) -> None:
 
 
 async def test_former_steps_are_refused(walk: Walk) -> None:
-    channel = await walk.declare()
+    channel = await walk.declare("order-service: orders are failing")
     await walk.press_step("oncall", "roll-back", channel)
     await choose(walk, channel, SLOW, who="second")
 
@@ -160,7 +160,7 @@ async def test_former_steps_are_refused(walk: Walk) -> None:
 
 
 async def test_steps_of_the_same_id(walk: Walk) -> None:
-    channel = await walk.declare()
+    channel = await walk.declare("order-service: orders are failing")
     await walk.press_step("oncall", "pods", channel)
     await walk.press_step("oncall", "alert-team", channel)
     assert walk.step(channel, "alert-team").state == DONE.format("@oncall")
@@ -199,7 +199,7 @@ async def test_a_checklist_keeps_its_name(walk: Walk) -> None:
 
 
 async def test_after_the_end_nothing_is_chosen(walk: Walk) -> None:
-    channel = await walk.declare()
+    channel = await walk.declare("order-service: orders are failing")
     await walk.say("oncall", "/incident resolve", channel)
     await walk.submit("oncall", resolution="It is over")
 
@@ -217,6 +217,6 @@ async def test_another_word_is_understood(walk: Walk) -> None:
 
     assert walk.answers("oncall", "general") == [
         "Unknown command “scenario”. Did you mean `/incident playbook`? Nothing was done. "
-        "Commands: contacts, customer, declare, help, note, playbook, resolve, role, severity, "
-        "status, timeline, update."
+        "Commands: contacts, customer, declare, help, note, playbook, resolve, role, service, "
+        "severity, status, timeline, update."
     ]

@@ -110,9 +110,9 @@ def reminders(walk: Walk, channel: str) -> list[str]:
 
 async def two_incidents(walk: Walk) -> tuple[str, str]:
     """Two incidents, each with a request."""
-    sick = await walk.declare("The sick one")
+    sick = await walk.declare("The sick one is down")
     await walk.ask_for_rollback(sick)
-    well = await walk.declare("The well one")
+    well = await walk.declare("The well one is down")
     await walk.press_step("oncall", "rolling-restart", well)
     await walk.submit("oncall", reason="It hangs")
     return sick, well
@@ -179,14 +179,14 @@ async def test_unreadable_incident_stops_no_other(
     assert walk.execution(well).state == "Expired"
     assert len(reminders(walk, well)) == 2
     assert (await get(f"{bot.url}/readyz"))[1].startswith("ready, but ")
-    third = await walk.declare("The sick one")
-    assert walk.card(third)["Title"] == "The sick one"
+    third = await walk.declare("The sick one is down")
+    assert walk.card(third)["Title"] == "The sick one is down"
     await walk.say("oncall", "/incident")
     lines = walk.private_post("oncall").lines
     assert lines[lines.index("Open incidents (3)") :][:3] == (
         "Open incidents (3)",
         ":warning: This version of the bot cannot read incident 1.",
-        ":red_circle: SEV-1 · INC-2 · The well one",
+        ":red_circle: SEV-1 · INC-2 · The well one is down",
     )
 
     await write(state, "UPDATE incidents SET severity = 'sev1' WHERE id = 1;")

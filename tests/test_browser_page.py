@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
+import pytest
 from playwright.async_api import Locator, Page, Response, expect
 
 from tests import browsing
 from tests.browsing import (
-    address,
     browser,
     form,
     open_channel,
@@ -18,21 +18,30 @@ from tests.browsing import (
     submit,
     wait_for_text,
 )
+from tests.browsing import shared_address as address
 
 __all__ = ["address", "browser", "page"]
 
-CHANNEL = "inc-1-orders-are-failing"
 WORDS = "What do you see?"
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
-pytestmark = browsing.MARKS
+pytestmark = [*browsing.MARKS, pytest.mark.together]
 
 
 async def declare_form(page: Page) -> Locator:
     """The form in which one ticks what one sees; it is longer than what can be seen of it."""
     await say(page, "/incident declare Orders are failing")
     return await form(page)
+
+
+async def declare(page: Page, title: str) -> str:
+    """Declare, open the incident's channel, and return its name."""
+    await say(page, f"/incident declare sev1 {title}")
+    link = page.locator(f'[data-channel$="-{title.lower().replace(" ", "-")}"]').first
+    channel = str(await link.get_attribute("data-channel"))
+    await open_channel(page, channel)
+    return channel
 
 
 async def scrolled(modal: Locator) -> int:
@@ -76,7 +85,7 @@ async def test_a_form_stays_in_its_tab(page: Page, address: str) -> None:
     await expect(duplicate.locator("body")).to_have_attribute("data-ready", "true")
     await expect(duplicate.get_by_test_id("modal")).to_have_count(0)
     await page.get_by_test_id("modal-submit").click()
-    await expect(page.locator('[data-channel="inc-1-nobody-can-pay"]')).to_be_visible()
+    await expect(page.locator('[data-channel$="-nobody-can-pay"]')).to_be_visible()
 
 
 async def shows_words(response: Response) -> bool:
@@ -92,14 +101,13 @@ async def two_frames(page: Page) -> None:
 
 
 async def test_a_press_outlives_a_redraw(page: Page, address: str) -> None:
-    await say(page, "/incident declare sev1 Orders are failing")
-    await open_channel(page, CHANNEL)
+    channel = await declare(page, "Orders are failing")
     button = page.get_by_role("button", name="Roll back", exact=True)
     message = page.get_by_test_id("message").filter(has=button)
     await button.hover()
     ts = await message.get_attribute("data-ts")
-    reaction = {"user": "second", "channel": CHANNEL, "ts": ts, "name": "eyes"}
-    words = {"user": "second", "channel": CHANNEL, "text": f"{WORDS}\n" * 20}
+    reaction = {"user": "second", "channel": channel, "ts": ts, "name": "eyes"}
+    words = {"user": "second", "channel": channel, "text": f"{WORDS}\n" * 20}
 
     await page.mouse.down()
     async with page.expect_response(shows_words):
@@ -115,8 +123,7 @@ async def test_a_press_outlives_a_redraw(page: Page, address: str) -> None:
 
 async def test_every_word_is_readable(page: Page) -> None:
     await readable(page, "start")
-    await say(page, "/incident declare sev1 Orders are failing")
-    await open_channel(page, CHANNEL)
+    await declare(page, "Checkout is down")
     await wait_for_text(page, "Recovery steps")
     await readable(page, "playbook")
     await press(page, "Pods")

@@ -25,9 +25,9 @@ __all__ = ["address", "browser", "page"]
 
 pytestmark = browsing.MARKS
 
-DISPUTES = "inc-1-disputes-are-piling-up"
-PAYMENTS = "inc-1-payments-are-failing"
-SLOW = "inc-1-checkout-is-slow"
+DISPUTES = "inc-1-orders-disputes-are-piling-up"
+PAYMENTS = "inc-1-orders-payments-are-failing"
+SLOW = "inc-1-orders-checkout-is-slow"
 
 
 async def declare_as_filled_in(page: Page) -> None:
@@ -37,7 +37,7 @@ async def declare_as_filled_in(page: Page) -> None:
 
 async def declare_by_symptoms(page: Page) -> None:
     """Declare with the form, in which the symptoms are ticked that are seen."""
-    await browsing.say(page, "/incident declare Payments are failing")
+    await browsing.say(page, "/incident declare Orders: payments are failing")
     modal = await browsing.form(page)
     await screenshot(page, "payments-01-symptoms")
     await modal.get_by_label("Stripe webhook errors").check()

@@ -8,11 +8,12 @@ from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Slack, User
 from tests.conftest import Walk
+from tests.refusals import not_an_approver
 from tests.rollbacks import DONE, TO_V231, WAITS, asked, broken, patches
 
 __all__ = ["asked", "broken"]
 
-NO_APPROVER = "You are not an approver. Nothing was approved; ask one of the approvers."
+NO_APPROVER = not_an_approver("approved", "second", "lead")
 OWN_REQUEST = "You requested this yourself, so you cannot approve it. Another approver has to."
 TOO_LATE = "Already approved by @second at 2026-11-24 10:00:00 UTC. Nothing more was approved."
 
@@ -87,7 +88,7 @@ async def test_former_approvers_approve_nothing(walk: Walk, broken: Cluster, ask
 
     await walk.press("second", action_ids.APPROVE, asked)
 
-    assert walk.answer("second") == NO_APPROVER
+    assert walk.answer("second") == not_an_approver("approved", "lead")
     assert walk.execution(asked).state == WAITS
     assert patches(broken) == 0
 

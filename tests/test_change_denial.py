@@ -5,11 +5,12 @@ import pytest
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Walk
+from tests.refusals import not_an_approver
 from tests.rollbacks import TO_V231, WAITS, asked, broken, patches
 
 __all__ = ["asked", "broken"]
 
-NO_APPROVER = "You are not an approver. Nothing was denied; ask one of the approvers."
+NO_APPROVER = not_an_approver("denied", "second", "lead")
 
 
 async def deny(walk: Walk, who: str, channel: str, reason: str) -> None:
@@ -95,13 +96,14 @@ async def test_former_approvers_deny_nothing(walk: Walk, asked: str) -> None:
     walk.slack.set_group("order-service-approvers", "outsider")
     await walk.press("outsider", action_ids.DENY, asked)
     walk.slack.set_group("order-service-approvers", "lead")
+    refusal = not_an_approver("denied", "lead")
 
     await walk.submit("outsider", reason="I do not like it")
 
-    assert walk.answer("outsider") == NO_APPROVER
+    assert walk.answer("outsider") == refusal
     assert walk.execution(asked).state == WAITS
     [*_, entry] = await walk.timeline(asked)
-    assert entry == f"@outsider was refused: {TO_V231} (answer: “{NO_APPROVER}”)"
+    assert entry == f"@outsider was refused: {TO_V231} (answer: “{refusal}”)"
 
 
 async def test_a_blank_reason_is_refused(walk: Walk, asked: str) -> None:

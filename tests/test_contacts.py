@@ -212,7 +212,7 @@ async def test_an_unknown_schedule_is_said(
         shown = await ask(Walk(slack, bot))
 
     problem = "does not know the schedule or the escalation policy it was asked for"
-    assert warnings(shown) == unknown(problem, "Correct pagerduty in RUNBOLT_CONFIG.")
+    assert warnings(shown) == unknown(problem, "Correct its id in RUNBOLT_CONFIG.")
 
 
 async def test_nobody_on_call_is_said(walk: Walk, pager: PagerDuty) -> None:

@@ -26,7 +26,7 @@ def is_nagged(walk: Walk, channel: str) -> bool:
 def announced_commander(walk: Walk) -> str:
     """Who is in command, as the announcement tells it."""
     [announcement] = walk.posts("incidents")
-    return announcement.lines[1].split(" · ")[1]
+    return announcement.lines[1].split(" · ")[2]
 
 
 def block_ids(walk: Walk, channel: str) -> list[str]:
@@ -55,21 +55,23 @@ async def test_command_is_shown_everywhere(walk: Walk) -> None:
 
 async def test_taking_over_is_confirmed(walk: Walk) -> None:
     channel = await walk.declare()
-    assert "confirm" not in walk.slack.find_button("Take command", channel).element
-
     await walk.press("second", action_ids.TAKE_COMMAND, channel)
 
-    confirm = walk.slack.find_button("Take over command", channel).element["confirm"]
-    assert confirm["text"]["text"] == (
-        "Somebody is already in command: the card says who. If it is you, there is nothing to do. "
-        "If you take over from somebody else, tell them that they are no longer in command."
+    await walk.press("oncall", action_ids.TAKE_OVER, channel)
+
+    assert walk.form().text == (
+        "@second has command of INC-1 since 2026-11-24 10:00 UTC.\nTake it from them?"
     )
+    assert walk.card(channel)[COMMANDER] == "@second"
+    await walk.submit("oncall")
+    assert walk.card(channel)[COMMANDER] == "@oncall"
 
 
 async def test_commanders_stay_in_command(walk: Walk) -> None:
     channel = await walk.declare()
-    for who in ("second", "second", "oncall"):
-        await walk.press(who, action_ids.TAKE_COMMAND, channel)
+    await walk.press("second", action_ids.TAKE_COMMAND, channel)
+    await walk.press("second", action_ids.TAKE_OVER, channel)
+    await walk.take_over("oncall", channel)
 
     already = "already in command. Nothing was changed."
     assert walk.answers("second", channel) == [f"You are {already}"]

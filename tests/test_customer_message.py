@@ -13,6 +13,7 @@ from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.slack import Slack
 from tests.conftest import ORDERS, Bot, Clock, Walk, start_bot
+from tests.refusals import not_an_approver
 from tests.rollbacks import DONE, WAITS
 
 WORDS = "Orders fail at the moment. We are on it."
@@ -20,7 +21,7 @@ SHIPPED = "We're currently experiencing issues with order processing."
 TELL = f"Tell customers in #status: “{WORDS}”"
 EXACT = "Tell customers in #status, exactly this text"
 UNARCHIVE = "Unarchive the channel, or correct channels.customers in RUNBOLT_CONFIG."
-NO_APPROVER = "You are not an approver. Nothing was approved; ask one of the approvers."
+NO_APPROVER = not_an_approver("approved", "second", "lead")
 OWN_REQUEST = "You requested this yourself, so you cannot approve it. Another approver has to."
 
 

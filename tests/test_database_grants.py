@@ -7,7 +7,8 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.errors import RaiseException
 
-from sandbox.shop import OPERATOR, READER, ROLES, Shop, lock_roles, run_file
+from sandbox.databases import OPERATOR, READER, ROLES, lock_roles, run_file
+from sandbox.shop import Shop
 from tests.test_database_roles import READABLE, refused, rows, session
 
 PRIVILEGES = "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"

@@ -18,7 +18,8 @@ from psycopg.errors import (
 )
 from psycopg.rows import dict_row
 
-from sandbox.shop import OPERATOR, READER, ROLES, Shop, lock_roles, run_file
+from sandbox.databases import OPERATOR, READER, ROLES, lock_roles, run_file
+from sandbox.shop import Shop
 
 READABLE = ("orders", "order_items", "webhook_events", "refunds", "disputes")
 UNDELIVERED = """

@@ -48,8 +48,8 @@ async def test_an_incident_has_its_channel(walk: Walk) -> None:
     [announced] = walk.posts("incidents")
     assert announced.lines == (
         ":red_circle: SEV-1 · INC-1 · Orders are failing",
-        f"Investigating in #{channel} · commander nobody yet · declared 2026-11-24 10:00 UTC by "
-        "@oncall",
+        f"Investigating in #{channel} · order-service · commander nobody yet · declared "
+        "2026-11-24 10:00 UTC by @oncall",
     )
 
 

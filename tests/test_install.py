@@ -10,10 +10,12 @@ ROOT = Path(__file__).parent.parent
 LOOK = """
 import bot.store, bot.__main__ as root
 from importlib.resources import files
+from bot.config import Config, ServiceConfig
 from bot.views import text
 assert str(files("bot")).startswith({site!r}), files("bot")
-assert text.render("help")
-assert root.load_playbooks(None)[0].service == "order-service"
+assert text.render("help", several=False)
+config = Config(defaults=ServiceConfig())
+assert [book.service for book in root.load_playbooks(config)] == ["order-service"] * 2
 assert (files("bot.store") / "migrations" / "0001_start.sql").is_file()
 print("all there")
 """

@@ -17,6 +17,7 @@ import logging
 import os
 import random
 import re
+import sys
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -59,6 +60,7 @@ from tests.databases import new_name, run_sync
 
 TARGET = int(os.environ.get("RUNBOLT_INTERLEAVINGS", "1000"))
 FIRST_SEED = int(os.environ.get("RUNBOLT_SEED", "0"))
+TOLD_EVERY = 1000  # interleavings of one process
 PARTS, SEEDS_APART = 2, 100_000  # two processes share the work
 EXAMPLES, STEPS = 9, 8  # from ten on, Hypothesis repeats most of an example in the next one
 STEP_SECONDS = 0.02  # after that, who was let through waits for a lock that somebody else has
@@ -681,11 +683,17 @@ def test_nothing_untrue_in_any_order(
 
 def run_batches(first: int) -> int:
     """Run batches until enough interleavings were seen; returns the seed of the last one."""
-    number = first
+    number, told = first, 0
     run_batch(number)
     while len(Race.stage.orders) < TARGET / PARTS:
         number += 1
         run_batch(number)
+        if len(Race.stage.orders) >= told + TOLD_EVERY:
+            told = len(Race.stage.orders)
+            # Around pytest, which shows nothing before the end: a run that is ended counts too.
+            print(
+                f"{told} since the seed {first}, now at {number}", file=sys.__stderr__, flush=True
+            )
     return number
 
 

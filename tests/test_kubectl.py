@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.cluster import Cluster
+from sandbox.cluster import Cluster, write_kubeconfig
 from tests.clients import kube
 from tests.manual_changes import environment
 
@@ -125,6 +125,34 @@ async def test_get_deployments_replicasets_and_the_rest(kubectl: Kubectl) -> Non
     assert re.search(r"replicaset.apps/order-service-\w+ +3 +3 +3 +6d", ran.out)
     assert re.search(r"service/tickettoken-postgres +ClusterIP", ran.out)
     assert re.search(r"node/shop-worker-1 +Ready", ran.out)
+
+
+async def test_other_namespaces_and_contexts(kube: Cluster, kubectl: Kubectl) -> None:
+    await kube.seed_payment_service()
+    payments = ("get", "pods", "-l", "app=payment-service")
+    async with Cluster(speed=20.0, name="eu-west") as europe:
+        await europe.seed_payment_service(3, "eu-worker-1")
+        write_kubeconfig(kubectl.config, (kube, europe))
+
+        contexts = await kubectl.ok("config", "get-contexts", "--output=name")
+        here = await kubectl.ok(*payments, "--namespace=payments")
+        everywhere = await kubectl.ok(*payments, "--all-namespaces")
+        abroad = await kubectl.ok(*payments, "--context=eu-west", "--namespace=payments")
+
+    assert contexts.out.split() == ["eu-west", "sandbox"]
+    assert (len(here.rows()), len(abroad.rows())) == (2, 3)
+    assert [row[0] for row in everywhere.rows()] == ["payments"] * 2 + ["tickettoken"] * 2
+
+
+async def test_get_a_service_of_another_name(kubectl: Kubectl) -> None:
+    async with Cluster(speed=20.0) as shop:
+        await shop.seed_order_service(alone=False)
+        shop.write_kubeconfig(kubectl.config)
+
+        ran = await kubectl.ok("get", "services")
+
+    target = r"payment-service\.payments\.svc\.cluster\.local"
+    assert re.search(rf"payment-service +ExternalName +<none> +{target} +3006/TCP", ran.out)
 
 
 APPLIED = """\

@@ -17,6 +17,7 @@ from tests.cluster_fixtures import SHOP
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.manual_changes import patch_env, variable
 from tests.pausing import approve_pause, declare, patches, paused, request_pause
+from tests.refusals import not_an_approver
 from tests.rollbacks import DONE, WAITS
 
 __all__ = ["paused"]
@@ -182,7 +183,10 @@ async def test_it_is_extended_once(
             "oncall",
             "You requested this yourself, so you cannot extend it. Another approver has to.",
         ),
-        ("outsider", "You are not an approver. Nothing was extended; ask one of the approvers."),
+        (
+            "outsider",
+            not_an_approver("extended", "second", "lead"),
+        ),
     ],
 )
 async def test_not_everybody_may_extend(
@@ -472,7 +476,9 @@ async def test_undoing_it_late_says_so(
 async def test_people_end_it_by_hand(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    other = await walk.declare("Memory")  # a step on the same target that does not end it
+    other = await walk.declare(
+        "Down without memory"
+    )  # a step on the same target that does not end it
     await walk.press_step("oncall", "rolling-restart", other)
     await walk.submit("oncall", reason="It grows")
     await walk.press("second", action_ids.APPROVE, other)

@@ -125,7 +125,7 @@ async def test_people_are_reminded_until_decided(
 async def test_a_busy_target_delays_resuming(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    other = await walk.declare("Memory")
+    other = await walk.declare("Down without memory")
     await walk.press_step("oncall", "rolling-restart", other)
     await walk.submit("oncall", reason="It grows")
     async with bot.world.pool.connection() as conn:

@@ -53,7 +53,7 @@ def told(walk: Walk, channel: str) -> list[str]:
 
 async def restart(walk: Walk) -> None:
     """The order service is restarted from another incident."""
-    other = await walk.declare("Memory")
+    other = await walk.declare("Down without memory")
     await walk.press_step("oncall", "rolling-restart", other)
     await walk.submit("oncall", reason="It grows")
     await walk.press("second", action_ids.APPROVE, other)
@@ -158,7 +158,7 @@ async def test_a_scale_before_is_not_blamed(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     """It changed nothing of the pod template, and the pause was seen in force after it."""
-    other = await walk.declare("Load", "sev3")
+    other = await walk.declare("Slow under load", "sev3")
     await walk.press_step("oncall", "scale-up", other)
     await walk.submit("oncall", reason="Load", replicas="4")
     await walk.press("second", action_ids.APPROVE, other)

@@ -96,8 +96,8 @@ MISTAKES = {
     ),
     "a key that is like no other": (
         "phase: immediate",
-        "phase: immediate\n        colour: red",
-        f'18:9: unknown key "colour"; expects one of: {STEP_KEYS}',
+        "phase: immediate\n        weather: red",
+        f'18:9: unknown key "weather"; expects one of: {STEP_KEYS}',
     ),
     "a missing key": (
         "    severity: sev1\n",

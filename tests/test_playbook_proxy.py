@@ -34,6 +34,7 @@ async def proxy() -> AsyncIterator[Proxy]:
     services = {
         ("payment-service", 3006): f"http://127.0.0.1:{runner.addresses[0][1]}",
         ("empty-service", 80): f"http://127.0.0.1:{free_port()}",
+        ("payment-service.payments", 3006): f"http://127.0.0.1:{runner.addresses[0][1]}",
     }
     async with Proxy(services) as started:
         yield started
@@ -53,6 +54,8 @@ async def test_a_service_by_its_name(systems: Systems, proxy: Proxy) -> None:
     [
         ("http://payment-servic:3006/health", "unknown host payment-servic"),
         ("http://payment-service.elsewhere:3006/health", "unknown host"),
+        ("http://payment-service.svc:3006/health", "unknown host"),
+        ("http://payment-service.tickettoken.example:3006/health", "unknown host"),
         ("http://payment-service:80/health", "connection refused"),
         ("http://empty-service/health", "ClientConnector"),
     ],
@@ -66,12 +69,15 @@ async def test_a_missing_service_is_502(
     assert why in reading.excerpt
 
 
-async def test_a_service_by_longer_names(systems: Systems, proxy: Proxy) -> None:
-    for name in ("payment-service.tickettoken", "payment-service.tickettoken.svc.cluster.local"):
-        reading = await HttpCheck(url=f"http://{name}:3006/health").read(
-            replace(systems, http=HttpClient(proxy.url))
-        )
-        assert "answered 503" in reading.text
+@pytest.mark.parametrize("namespace", ["tickettoken", "payments"])
+@pytest.mark.parametrize("domain", ["", ".svc", ".svc.cluster.local"])
+async def test_a_service_by_longer_names(
+    systems: Systems, proxy: Proxy, namespace: str, domain: str
+) -> None:
+    check = HttpCheck(url=f"http://payment-service.{namespace}{domain}:3006/health")
+    reading = await check.read(replace(systems, http=HttpClient(proxy.url)))
+
+    assert "answered 503" in reading.text
 
 
 async def test_a_missing_proxy_is_told(systems: Systems) -> None:

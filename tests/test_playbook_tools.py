@@ -74,7 +74,7 @@ def test_every_key_and_action_is_described(validator: Draft202012Validator) -> N
     assert [name for name, item in step.items() if not item.keys() & {"description", "$ref"}] == []
 
 
-@pytest.mark.parametrize("file", [*SHIPPED.parent.glob("*.yml")], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*SHIPPED.parent.rglob("*.yml")], ids=lambda file: file.stem)
 def test_the_shipped_files_fit_the_schema(validator: Draft202012Validator, file: Path) -> None:
     validator.validate(yaml.safe_load(file.read_text(encoding="utf-8")))
 

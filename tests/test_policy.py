@@ -25,11 +25,12 @@ from sandbox.cluster import Cluster
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.raw_payloads import send_changed
+from tests.refusals import not_an_approver
 from tests.rollbacks import DONE, WAITS, asked, broken, done, patches
 
 __all__ = ["asked", "broken", "done"]
 
-NO_APPROVER = "You are not an approver. Nothing was approved; ask one of the approvers."
+NO_APPROVER = not_an_approver("approved", "second", "lead")
 GROUP = "order-service-approvers"
 Kind = Literal["guest", "stranger"]
 
@@ -89,7 +90,7 @@ async def test_a_moved_handle_takes_its_rights_along(
     walk.slack.join("outsider", asked)
 
     await walk.press("outsider", action_ids.APPROVE, asked)
-    assert walk.answer("outsider") == NO_APPROVER
+    assert walk.answer("outsider") == not_an_approver("approved", "second")
     assert patches(broken) == 0
 
     await walk.press("second", action_ids.APPROVE, asked)

@@ -15,7 +15,8 @@ from bot.settings import Settings
 from bot.systems.database import Database
 from bot.systems.postgres import DatabaseError
 from bot.views import action_ids
-from sandbox.shop import FUNCTIONS, OPERATOR, READER, Shop, lock_roles, run_file
+from sandbox.databases import FUNCTIONS, OPERATOR, READER, lock_roles, run_file
+from sandbox.shop import Shop
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.shop_playbooks import CARTS
 from tests.test_database_roles import refused, rows, session
@@ -170,7 +171,7 @@ def test_lint_and_start_refuse_the_same(playbook: Path) -> None:
         with pytest.raises(PlaybookError) as refusal:
             loader.load(playbook.parent, ACTIONS)
 
-        assert list(refusal.value.diagnostics) == lint([playbook], ACTIONS), statement
+        assert list(refusal.value.diagnostics) == lint([playbook], ACTIONS).mistakes, statement
 
 
 async def test_bot_with_acting_query_starts_not(

@@ -47,7 +47,7 @@ async def test_a_foreign_pause_is_no_default(
     await bot.tick()
     assert "*orders paused* has ended" in walk.text(paused)
 
-    other = await walk.declare("Bad release", "sev1")
+    other = await walk.declare("Down since the release", "sev1")
     offered, chosen = await open_form(walk, other)
     marked = [number for number, text in offered.items() if "was temporary: orders" in text]
     assert marked == ["7"]
@@ -62,7 +62,7 @@ async def test_releases_that_keep_the_pause(walk: Walk, kube: Cluster, paused: s
     await release(kube, "v2.3.0", "true")
     await release(kube, "v2.4.1", "false")
 
-    offered, chosen = await open_form(walk, await walk.declare("Bad release", "sev1"))
+    offered, chosen = await open_form(walk, await walk.declare("Down since the release", "sev1"))
 
     assert ":warning: was temporary: orders paused" in offered["8"]
     assert ":warning: was temporary: orders paused" in offered["7"]

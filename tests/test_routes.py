@@ -40,6 +40,7 @@ SCOPES = {
     "usergroups_list": {"usergroups:read"},
     "users_info": {"users:read"},
     "users_list": {"users:read"},
+    "users_lookupByEmail": {"users:read.email"},
     "views_open": set(),
     "views_publish": set(),
     "views_update": set(),
@@ -98,9 +99,12 @@ def test_every_button_press_is_answered() -> None:
     }
     forms = {value for value in ids if value.startswith("form.")}
     shortcuts = {value for value in ids if value.startswith("shortcut.")}
-    pressed = ids - forms - shortcuts - {action_ids.SNOOZE, action_ids.OPEN_LINK}
+    pressed = (
+        ids - forms - shortcuts - {action_ids.SNOOZE, action_ids.TAKE_SERVICE, action_ids.OPEN_LINK}
+    )
 
-    assert pressed | set(action_ids.SNOOZES) == set(routes.BLOCK_ACTIONS)
+    rows = {*action_ids.SNOOZES, *action_ids.TAKEN_SERVICES}
+    assert pressed | rows == set(routes.BLOCK_ACTIONS)
     assert shortcuts == set(routes.SHORTCUTS)
     assert forms == set(routes.FORMS)
 
@@ -112,4 +116,4 @@ def test_used_templates_are_those_that_exist() -> None:
     used |= set(re.findall(r"{%-? include \"(\w+)\"", words))
     there = {file.name.removesuffix(".j2") for file in (files("templates") / "messages").iterdir()}
     assert used == there
-    assert views.text.render("help")
+    assert views.text.render("help", several=True)

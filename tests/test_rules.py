@@ -14,6 +14,7 @@ from bot.model import (
     ExecutionState,
     Incident,
     IncidentId,
+    Membership,
     Person,
     Plan,
     Playbook,
@@ -28,7 +29,7 @@ from bot.model import (
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 ALICE, BOB, CAROL = UserId("UALICE"), UserId("UBOB"), UserId("UCAROL")
-APPROVERS = frozenset({ALICE, BOB, CAROL})
+APPROVERS = Membership(users=frozenset({ALICE, BOB, CAROL}))
 CONFIG = ServiceConfig(approvers=MemberSelector(users=(ALICE, BOB, CAROL)))
 
 
@@ -92,6 +93,7 @@ def request(**changes: object) -> Execution:
         "evidence": {},
         "holds_target": False,
         "edited": False,
+        "called": (),
         "expires_at": NOW + timedelta(minutes=10),
     }
     return Execution.model_validate(values | changes)
@@ -285,9 +287,9 @@ def test_everybody_else_is_refused(run: Execution, who: Person, sentence: str) -
 
 
 def test_who_may_deny_or_withdraw() -> None:
-    rules.permissions.check_may_deny(request(), person(ALICE), frozenset())
+    rules.permissions.check_may_deny(request(), person(ALICE), Membership())
     with pytest.raises(UserError, match="Nothing was denied"):
-        rules.permissions.check_may_deny(request(), person(), frozenset())
+        rules.permissions.check_may_deny(request(), person(), Membership())
 
 
 @pytest.mark.parametrize("told", [(), (Severity.SEV1,), (Severity.SEV2, Severity.SEV4)])

@@ -283,7 +283,10 @@ def told(call: Any, *args: Any) -> str:
     return ""
 
 
-NOT_AN_APPROVER = "You are not an approver. Nothing was extended; ask one of the approvers."
+NOT_AN_APPROVER = (
+    "You are not an approver of order-service. Nothing was {}; ask one of the approvers: <@UBOB> "
+    "or <@UCAROL>."
+)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +305,7 @@ NOT_AN_APPROVER = "You are not an approver. Nothing was extended; ask one of the
             person(ALICE),
             "You requested this yourself, so you cannot extend it. Another approver has to.",
         ),
-        (temporary(), person(OUTSIDER), NOT_AN_APPROVER),
+        (temporary(), person(OUTSIDER), NOT_AN_APPROVER.format("extended")),
         (
             temporary(),
             person(BOB, guest=True),
@@ -332,7 +335,7 @@ def test_who_may_extend(change: TemporaryChange | None, who: Person, expected: s
         (
             request(),
             person(OUTSIDER),
-            "You are not an approver. Nothing was denied; ask one of the approvers.",
+            NOT_AN_APPROVER.format("denied"),
         ),
         (
             request(),

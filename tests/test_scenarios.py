@@ -107,6 +107,7 @@ async def sandbox(kube: Cluster, shop: Shop) -> AsyncIterator[Sandbox]:
             yield Sandbox(slack, systems)
 
 
+PAYMENTS_FAIL = "/incident declare sev2 Orders: payments are failing"
 NEWEST = "SELECT id, status FROM orders ORDER BY created_at DESC LIMIT 1"
 WAITING = "SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 OURS = """
@@ -151,7 +152,7 @@ async def test_rollback_heals_the_outage(sandbox: Sandbox) -> None:
 async def test_failing_payments_leave_traces(sandbox: Sandbox) -> None:
     answer = await sandbox.begin("payment-refund-failures")
 
-    assert answer["said"] == "Payments failing: type /incident declare sev2 Payments are failing"
+    assert answer["said"] == f"Payments failing: type {PAYMENTS_FAIL}"
     stuck = await sandbox.rows("stuck-orders.sql")
     assert len(stuck) >= 34
     unprocessed = await sandbox.rows("idempotency.sql")

@@ -28,7 +28,7 @@ def playbooks(playbooks: Path) -> Path:
 
 
 async def test_commands_show_table(walk: Walk) -> None:
-    channel = await walk.declare("Refunds hang", "sev3")
+    channel = await walk.declare("order-service: refunds hang", "sev3")
 
     for said, place in (("severity", channel), ("severity", "general"), ("help", "general")):
         await walk.say("second", f"/incident {said}", place)

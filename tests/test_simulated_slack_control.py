@@ -176,14 +176,13 @@ async def test_a_mistake_gets_a_sentence(
 async def test_people_channels_commands_and_the_page(slack: Slack, driver: Driver) -> None:
     slack.info = {"lines": ["psql"]}
     people = await driver.get("users")
-    assert [user["handle"] for user in people["users"]][:4] == [
-        "oncall",
-        "second",
-        "lead",
+    assert [user["handle"] for user in people["users"]][:6] == [
+        *("oncall", "second", "lead"),
+        *("payments-oncall", "payments-lead"),
         "outsider",
     ]
     assert people["users"][0]["title"] == "On-call engineer"
-    assert len(people["usergroups"]) == 4
+    assert len(people["usergroups"]) == 6
     assert (await driver.get("commands"))["commands"][0]["command"] == "/help-me"
     assert len((await driver.get("shortcuts"))["shortcuts"]) == 2
     assert (await driver.get("info"))["lines"] == ["psql"]

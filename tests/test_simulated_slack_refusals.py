@@ -414,7 +414,7 @@ async def test_lists_come_in_pages(web: AsyncWebClient, channel: str) -> None:
     cursor = first["response_metadata"]["next_cursor"]
     rest = await web.conversations_list(limit=3, cursor=cursor)
     names = [channel["name"] for page in (first, rest) for channel in page["channels"]]
-    assert names == ["general", "incidents", "random", "status", "inc-1"]
+    assert names == ["general", "incidents", "payments", "random", "status", "inc-1"]
     assert await refusal(web.conversations_list(cursor="nonsense")) == "invalid_cursor"
 
 

@@ -145,10 +145,10 @@ async def test_declaring_waits_for_no_channel(
 
 @PATIENT
 async def test_a_hung_incident_delays_no_other(walk: Walk, bot: Bot, clock: Clock) -> None:
-    slow = await walk.declare("The slow one")
+    slow = await walk.declare("The first one is down")
     await walk.press("second", action_ids.TAKE_COMMAND, slow)
     clock.forward(seconds=30)
-    other = await walk.declare("The other one")
+    other = await walk.declare("The other one is down")
     warning = walk.slack.fail("chat.postEphemeral", hang=True)
     reminder = walk.slack.fail("chat.postMessage", hang=True)
     for minutes in (11.7, 3, 0.5):

@@ -220,7 +220,7 @@ async def test_an_escalation_calls_once(walk: Walk) -> None:
     await mark(walk, "oncall", action_ids.TASK_ESCALATE, channel)
     before = len(walk.slack.notifications("lead"))
 
-    await walk.press("second", action_ids.TAKE_COMMAND, channel)
+    await walk.take_over("second", channel)
     await mark(walk, "oncall", action_ids.TASK_DONE, channel, 1)
 
     assert len(walk.slack.notifications("lead")) == before

@@ -112,8 +112,8 @@ async def test_resolving_leaves_a_summary(walk: Walk, clock: Clock) -> None:
     assert card["Resolved"] == "2026-11-24 10:12 UTC by @oncall"
     assert (card["What fixed it"], card["Duration"]) == ("Restarted the resolver", "12 min")
     assert announcement(walk).lines[1:] == (
-        f"Resolved 2026-11-24 10:12 UTC as SEV-1 in #{channel} · commander nobody yet · declared "
-        f"{DECLARED_AT} by @oncall",
+        f"Resolved 2026-11-24 10:12 UTC as SEV-1 in #{channel} · order-service · commander nobody "
+        f"yet · declared {DECLARED_AT} by @oncall",
         "What fixed it: Restarted the resolver",
     )
     assert [task.title for task in walk.tasks(channel)] == [
@@ -238,8 +238,8 @@ async def test_outsiders_resolve_nothing(walk: Walk, kube: Cluster) -> None:
 
     assert walk.slack.views("outsider") == []
     assert walk.answer("outsider") == (
-        "You are neither a responder nor an approver, so you cannot resolve INC-1. Nothing was "
-        "done; ask one of them."
+        "You are neither a responder nor an approver of order-service, so you cannot resolve "
+        "INC-1. Nothing was done; ask one of them."
     )
     assert walk.card(channel)["Status"] == "Investigating"
     assert walk.execution(channel).state == "Needs 1 more approval"

@@ -215,8 +215,8 @@ async def test_large_requests_are_not_read(bot: Bot) -> None:
 
 
 async def test_slow_requests_are_given_up(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "REQUEST_SECONDS", 0.2)
-    monkeypatch.setattr(web, "LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(web.requests, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(web.requests, "LINGER_SECONDS", 0.1)
 
     answers = await asyncio.gather(
         send_raw(bot, b""),

@@ -23,6 +23,7 @@ async def test_what_was_true_once(walk: Walk, bot: Bot, clock: Clock) -> None:
     await walk.say("second", f"/incident role ic <@{walk.slack.user('second').id}>", channel)
     assert "first response" not in walk.card(channel)["Small print"]
     await walk.say("oncall", f"/incident role ic <@{walk.slack.user('oncall').id}>", channel)
+    await walk.submit("oncall")
     await walk.say("oncall", "/incident severity sev2", channel)
     await walk.slack.open_home("oncall")
     await bot.drain()

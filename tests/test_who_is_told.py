@@ -7,6 +7,7 @@ import pytest
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Bot, Clock, Walk
+from tests.refusals import not_an_approver
 from tests.rollbacks import DONE, TO_V231, WAITS, asked, broken
 
 __all__ = ["asked", "broken"]
@@ -232,7 +233,7 @@ async def test_outsiders_are_not_asked(walk: Walk, asked: str) -> None:
     await walk.press("outsider", action_ids.DENY, asked)
 
     assert walk.slack.views("outsider") == []
-    refusal = "You are not an approver. Nothing was denied; ask one of the approvers."
+    refusal = not_an_approver("denied", "second", "lead")
     assert walk.answers("outsider", asked) == [refusal]
     assert (await walk.timeline(asked))[
         -1

@@ -28,6 +28,10 @@ from bot.model.choices import Options
 from bot.model.findings import Template
 from bot.systems import ChangingSystems, PlanningSystems, ReadingSystems
 
+# The `place_keys` of actions on a cluster, and of those on the service's database.
+IN_CLUSTER = frozenset({"cluster", "namespace"})
+IN_DATABASE = frozenset({"database"})
+
 
 class Progress:
     """The execution under way: shows people how far it is, and keeps what it sent as evidence.
@@ -83,12 +87,13 @@ class Action(Model):
     """What a playbook step does; the fields are the params in the YAML file.
 
     `name` is its name there. The params in `playbook_only` come from the file alone: no form offers
-    them.
+    them. `place_keys` are those of PLACE_KEYS that a step may have with it.
     """
 
     name: ClassVar[str]
     risk: ClassVar[Risk]
     playbook_only: ClassVar[frozenset[str]] = frozenset()
+    place_keys: ClassVar[frozenset[str]] = frozenset()
 
 
 class Read(Action, ABC):

@@ -8,6 +8,7 @@ from bot.actions.database.sessions import EndQueries
 from bot.actions.http import HttpCheck
 from bot.actions.kubernetes.dependencies import CheckDependencies
 from bot.actions.kubernetes.environment import SetEnvironment
+from bot.actions.kubernetes.events import ListEvents
 from bot.actions.kubernetes.history import RolloutHistory
 from bot.actions.kubernetes.logs import TailLogs
 from bot.actions.kubernetes.memory import MemoryLimit
@@ -23,6 +24,7 @@ ACTIONS: tuple[type[Action], ...] = (
     ListPods,
     PodUsage,
     TailLogs,
+    ListEvents,
     RolloutHistory,
     CheckDependencies,
     HttpCheck,

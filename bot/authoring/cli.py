@@ -1,14 +1,16 @@
-"""`runbolt playbook …`: the commands for people who write playbooks."""
+"""`runbolt playbook …` and `runbolt services`: the commands for teams."""
 
 import json
+import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bot import config
 from bot.actions.registry import ACTIONS
-from bot.authoring import draft, files, lint, render, schema
+from bot.authoring import draft, files, lint, render, schema, services
 from bot.model import UserError
 from bot.playbooks import loader
 
@@ -19,6 +21,15 @@ variables (SLACK_BOT_TOKEN, DATABASE_URL and others, see the README)."""
 IMPORT = """\
 Commands become the actions that do the same. A command that no action can do is listed, and becomes
 a manual step. No file is overwritten."""
+
+SERVICES = """\
+Reads RUNBOLT_CONFIG, KUBECONFIG and KUBERNETES_NAMESPACE, and connects to nothing. Secrets are left
+out: the configuration only names the variables and files that have them. Exits with 1 and the
+mistakes if there are any."""
+
+LINT = """\
+Exits with 1 if there are any. A file for several services is checked for each of them, with its
+values from the configuration. Without a configuration, what needs these is not checked."""
 
 Subparsers = Any  # argparse has no public name for the class
 
@@ -39,12 +50,19 @@ def _parser() -> ArgumentParser:
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    playbook = top.add_subparsers(required=True, metavar="COMMAND").add_parser(
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    playbook = commands.add_parser(
         "playbook",
         help="check, render and import playbook files, and print their schema",
         description="Work on playbook files. Needs no settings, no database and no Slack.",
     )
     _add_commands(playbook.add_subparsers(required=True, metavar="COMMAND"))
+    summary = "print what the configuration says of each service, with the defaults filled in"
+    services_command = _add(commands, "services", _services, summary, SERVICES)
+    services_command.add_argument("names", nargs="*", metavar="SERVICE", help="all about these")
+    services_command.add_argument(
+        "--config", type=Path, metavar="PATH", help="instead of what RUNBOLT_CONFIG names"
+    )
     return top
 
 
@@ -52,17 +70,30 @@ def _add_commands(commands: Subparsers) -> None:
     _add(commands, "schema", _schema, "print the JSON Schema of playbook files, for editors")
 
     summary = "list the mistakes in files or folders of playbooks, and in their SQL files"
-    lint_command = _add(commands, "lint", _lint, summary, "Exits with 1 if there are any.")
+    lint_command = _add(commands, "lint", _lint, summary, LINT)
     lint_command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    _add_config(lint_command)
 
     render_command = _add(commands, "render", _render, "print a playbook as a Markdown document")
     render_command.add_argument("file", type=Path, metavar="FILE")
+    _add_config(render_command)
 
     summary = "draft a playbook, and its SQL files, from a runbook in Markdown"
     import_command = _add(commands, "import", _import, summary, IMPORT)
     import_command.add_argument("runbook", type=Path, metavar="RUNBOOK.md")
     import_command.add_argument(
         "-o", type=Path, metavar="FILE", help="the file to write; by default RUNBOOK.yml"
+    )
+
+
+def _add_config(command: ArgumentParser) -> None:
+    """Add the option that names the configuration, which has the values of services."""
+    command.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=os.environ.get("RUNBOLT_CONFIG") or None,
+        help="the team's configuration, or its folder; by default RUNBOLT_CONFIG, if it is set",
     )
 
 
@@ -86,16 +117,30 @@ def _schema(_: Namespace) -> int:
 
 
 def _lint(arguments: Namespace) -> int:
-    mistakes = lint.lint(arguments.files, ACTIONS)
+    team_config = config.load(arguments.config) if arguments.config else None
+    mistakes, unchecked = lint.lint(arguments.files, ACTIONS, team_config)
     for mistake in mistakes:
         print(mistake)
     if not mistakes:
         print("No mistakes.")
+    for sentence in [] if team_config else unchecked:
+        print(f"{sentence}; --config FILE checks them for each service.", file=sys.stderr)
     return 1 if mistakes else 0
 
 
+def _services(arguments: Namespace) -> int:
+    given = services.load(arguments.config, os.environ)
+    for line in services.lines(given, arguments.names):
+        print(line)
+    return 0
+
+
 def _render(arguments: Namespace) -> int:
-    for playbook in loader.load([arguments.file], ACTIONS):
+    services, defaults = loader.NOTHING_CONFIGURED, loader.NO_VALUES
+    if arguments.config:
+        team_config = config.load(arguments.config)
+        services, defaults = team_config.for_playbooks, team_config.defaults.for_playbooks
+    for playbook in loader.load([arguments.file], ACTIONS, services, defaults):
         print(render.render(playbook), end="")
     return 0
 
@@ -106,7 +151,7 @@ def _import(arguments: Namespace) -> int:
     files.write(result, file)
     for line, problem in sorted(result.problems):
         print(f"{arguments.runbook}:{line}: {problem}", file=sys.stderr)
-    mistakes = lint.lint([file], ACTIONS)
+    mistakes, _ = lint.lint([file], ACTIONS)
     for mistake in mistakes:
         print(mistake, file=sys.stderr)
     print(f"Wrote {file} and {len(result.files)} SQL files beside it.")

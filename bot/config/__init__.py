@@ -3,7 +3,8 @@
 from bot.config.checks import Surroundings
 from bot.config.clocks import SHORTEST_CADENCE, Cadence, WorkingHours, default_cadences
 from bot.config.loader import load
-from bot.config.people import Channels, MemberSelector, OnCallSource
+from bot.config.night import SignIn
+from bot.config.people import Channels, DutySelector, MemberSelector, OnCallSource, Right
 from bot.config.policy import ApprovalCounts, Budget, GuestRights, Masking, Policy
 from bot.config.service import Config, DatabaseSource, ServiceConfig
 
@@ -15,12 +16,15 @@ __all__ = [
     "Channels",
     "Config",
     "DatabaseSource",
+    "DutySelector",
     "GuestRights",
     "Masking",
     "MemberSelector",
     "OnCallSource",
     "Policy",
+    "Right",
     "ServiceConfig",
+    "SignIn",
     "Surroundings",
     "WorkingHours",
     "default_cadences",

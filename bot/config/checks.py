@@ -4,20 +4,21 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from bot.config.night import SignIn
 from bot.config.service import ServiceConfig
-from bot.model import Risk
+from bot.model import AloneChoice, Risk
 from bot.playbooks.validation import suggestion
 
 
 class Surroundings(NamedTuple):
     """What the bot finds where it runs.
 
-    The `namespace` of services that name none; the `contexts` of the kubeconfig; and the value of
-    an environment variable, or None where it is not set.
+    The `namespace` of services that name none; the `contexts` of the kubeconfig, or None where they
+    are not known; and the value of an environment variable, or None where it is not set.
     """
 
     namespace: str
-    contexts: Collection[str]
+    contexts: Collection[str] | None
     variable: Callable[[str], str | None]
 
 
@@ -41,9 +42,13 @@ class Layout(Protocol):
 def check(service: ServiceConfig, layout: Layout, surroundings: Surroundings | None) -> None:
     """Report what a service demands and does not have."""
     _check_enough_approvers(service, layout)
+    _check_when_alone(service, layout)
     if surroundings is not None:
-        _check_clusters(service, layout, surroundings.contexts)
+        if surroundings.contexts is not None:
+            _check_clusters(service, layout, surroundings.contexts)
         _check_variables(service, layout, surroundings.variable)
+        if not surroundings.variable("PAGERDUTY_TOKEN"):
+            _report_on_call(service, layout)
 
 
 def _check_enough_approvers(service: ServiceConfig, layout: Layout) -> None:
@@ -51,8 +56,64 @@ def _check_enough_approvers(service: ServiceConfig, layout: Layout) -> None:
     if not layout.is_written(service, "approvers"):
         of = f" of {service.id}" if service.id else ""
         layout.section(service, "approvers").report(f"approvers{of}: missing")
-    elif not service.approvers.groups:
+    elif not (service.approvers.groups or service.approvers.on_call):
         _check_people(service, layout)
+
+
+def _check_when_alone(service: ServiceConfig, layout: Layout) -> None:
+    """Report what cannot happen: no next level is named, or no glass may be broken."""
+    has_policy = any(duty.escalation_policy for duty in service.approvers.on_call)
+    may_break = getattr(service.policy, "break_glass", None) is not None
+    for risk in (Risk.CHANGE, Risk.DESTRUCTIVE):
+        choice = service.policy.when_alone.of(risk)
+        if choice is AloneChoice.NEXT_LEVEL and not has_policy:
+            lacking = "approvers.on_call names no escalation_policy, so there is no next level"
+        elif choice is AloneChoice.BREAK_GLASS and not may_break:
+            lacking = "policy.break_glass is off"
+        else:
+            continue
+        layout.section(service, "policy").report(
+            f"policy.when_alone.{risk.value}: {choice.value}, but {lacking}",
+            "when_alone",
+            risk.value,
+        )
+
+
+def check_second_step(service: ServiceConfig, sign_in: SignIn | None, layout: Layout) -> None:
+    """Report a second step that nobody could take, or that no approval would need."""
+    for risk in (Risk.CHANGE, Risk.DESTRUCTIVE):
+        if service.policy.second_step.of(risk) is None:
+            continue
+        if not service.policy.approvals.of(risk):
+            problem = "there is no approval to confirm: policy.approvals asks for none"
+        elif sign_in is None:
+            problem = "a link needs the firm's own sign-in: add sign_in"
+        else:
+            continue
+        message = f"policy.second_step.{risk.value}: {problem}"
+        layout.section(service, "policy").report(message, "second_step", risk.value)
+
+
+def check_sign_in(
+    sign_in: SignIn | None, layout: Layout, surroundings: Surroundings | None
+) -> None:
+    """Report a secret that is not there."""
+    if sign_in is not None and surroundings is not None:
+        problem = _problem(sign_in.secret, surroundings.variable)
+        if problem:
+            section = layout.section(ServiceConfig(), "sign_in")
+            section.report(f"sign_in.secret: {problem}", "secret")
+
+
+def _report_on_call(service: ServiceConfig, layout: Layout) -> None:
+    """Report that nobody can be asked who is on call."""
+    for name in ("approvers", "responders"):
+        if getattr(service, name).on_call:
+            message = (
+                f"{name}.on_call: PAGERDUTY_TOKEN is not set, so nobody can be asked who is on "
+                "call; set it to a read-only API key of PagerDuty"
+            )
+            layout.section(service, name).report(message, "on_call")
 
 
 def _check_people(service: ServiceConfig, layout: Layout) -> None:

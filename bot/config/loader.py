@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bot.config import checks
 from bot.config.checks import Surroundings
+from bot.config.night import SignIn
 from bot.config.service import Config, ConfigFile, ServiceConfig, merged
 from bot.model import UserError
 from bot.playbooks import deprecations, validation, yaml_source
@@ -76,6 +77,8 @@ def load(path: Path, surroundings: Surroundings | None = None) -> Config:
     _stop_on_mistakes(path, sources)
     for service in config.all:
         checks.check(service, layout, surroundings)
+        checks.check_second_step(service, config.sign_in, layout)
+    checks.check_sign_in(config.sign_in, layout, surroundings)
     _stop_on_mistakes(path, sources)
     return config
 
@@ -130,7 +133,7 @@ def _sections(source: SourceFile) -> Iterator[Section]:
 def _build(layout: Layout, surroundings: Surroundings | None) -> Config:
     """Fill in the defaults of each service; a mistake of the whole is reported at its section."""
     settings = {name: section.value for name, section in layout.defaults.items()}
-    playbooks = settings.pop("playbooks", None)
+    playbooks, sign_in = settings.pop("playbooks", None), settings.pop("sign_in", None)
     base = dict(ONE_SERVICE) if len(layout.services) < 2 else {}
     if surroundings is not None:
         base["namespace"] = surroundings.namespace
@@ -145,6 +148,7 @@ def _build(layout: Layout, surroundings: Surroundings | None) -> Config:
         defaults=defaults or ServiceConfig(),
         services=built,
         playbooks=None if playbooks is None else Path(playbooks),
+        sign_in=None if sign_in is None else SignIn.model_validate(sign_in),
     )
 
 

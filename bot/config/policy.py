@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from bot.config.clocks import MINUTE, TimeLimit
+from bot.config.night import SecondSteps, WhenAlone
+from bot.config.people import Right
 from bot.model import BlastRadius, Model, Risk
 
 
@@ -78,8 +80,8 @@ class Masking(Model):
 class Policy(Model):
     """How many other people must approve a change, its time limits, and what else is let through.
 
-    `probe_pods` is the label selector of pods that ports may be tried from, where no pod of the
-    service can.
+    `anyone_may` is what people may do who are neither responders nor approvers. `probe_pods` is the
+    label selector of pods that ports may be tried from, where no pod of the service can.
     """
 
     approvals: ApprovalCounts = ApprovalCounts()
@@ -87,4 +89,7 @@ class Policy(Model):
     undo_window: TimeLimit = 15 * MINUTE
     execution_timeout: TimeLimit = 10 * MINUTE
     guests: GuestRights = GuestRights()
+    anyone_may: tuple[Right, ...] = ()
     probe_pods: Annotated[str, Field(max_length=253)] = ""
+    when_alone: WhenAlone = WhenAlone()
+    second_step: SecondSteps = SecondSteps()

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from bot.config.clocks import Cadence, WorkingHours, default_cadences
-from bot.config.people import Channels, MemberSelector, OnCallSource
+from bot.config.night import SignIn
+from bot.config.people import Address, Channels, MemberSelector, OnCallSource, Right, UserName
 from bot.config.policy import Masking, Policy
 from bot.model import ID_PATTERN, Model, Severity
+from bot.playbooks.service_values import ServiceValues, Values
 
 # Names of the configuration's own, such as that of a database; a context of a kubeconfig may have
 # any characters.
@@ -17,7 +19,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Context = Annotated[str, Field(min_length=1, max_length=253)]
 ServiceId = Annotated[str, Field(pattern=ID_PATTERN)]
-Value = str | int | float | bool
 
 
 class DatabaseSource(Model):
@@ -35,7 +36,8 @@ class ServiceSettings(Model):
 
     The first of `databases` is used by steps that name none. `cluster` is a context of the
     kubeconfig: empty for its current one, or for the cluster that the bot runs in. `clusters` and
-    `namespaces` are others that steps may name. `stripe` is the name of a variable.
+    `namespaces` are others that steps may name. `stripe` is the name of a variable. `people` are
+    Slack users by the e-mail address that they have elsewhere, where Slack has another one.
     """
 
     cluster: str = ""
@@ -47,22 +49,23 @@ class ServiceSettings(Model):
     channels: Channels = Channels()
     responders: MemberSelector = MemberSelector()
     approvers: MemberSelector = MemberSelector()
+    people: dict[Address, UserName] = Field(default_factory=dict)
     clocks: dict[Severity, Cadence] = Field(default_factory=default_cadences)
     hours: WorkingHours = WorkingHours()
     policy: Policy = Policy()
     masking: Masking = Masking()
     pagerduty: OnCallSource = OnCallSource()
     runbooks: str = ""  # the base URL of relative links in playbooks
-    values: dict[Name, Value] = Field(default_factory=dict)
+    values: Values = Field(default_factory=dict)
 
     @property
     def team(self) -> MemberSelector:
         """The responders and the approvers."""
-        both = (self.responders, self.approvers)
-        return MemberSelector(
-            users=tuple(user for people in both for user in people.users),
-            groups=tuple(group for people in both for group in people.groups),
-        )
+        return MemberSelector.union((self.responders, self.approvers))
+
+    def lets_anyone(self, right: Right) -> bool:
+        """Whether every full member may do it: so it is where nobody is named as a responder."""
+        return self.responders.is_empty or right in self.policy.anyone_may
 
     def cadence(self, severity: Severity) -> Cadence:
         """The cadence of a severity: from the file, else the default."""
@@ -90,6 +93,17 @@ class ServiceConfig(ServiceSettings):
         """Its own cluster, and then the others that steps may name."""
         return tuple(dict.fromkeys((self.cluster, *self.clusters)))
 
+    @property
+    def for_playbooks(self) -> ServiceValues:
+        """What its playbooks may use: the title and values, and the places that steps may name."""
+        return ServiceValues(
+            title=self.title,
+            values=self.values,
+            clusters=frozenset(self.all_clusters) - {""},
+            namespaces=None if self.namespace is None else frozenset(self.all_namespaces),
+            databases=frozenset(self.databases),
+        )
+
 
 class ServiceEntry(ServiceSettings):
     """The settings of one service, as its team wrote them."""
@@ -102,6 +116,7 @@ class ConfigFile(ServiceSettings):
     """A file, or the files of a folder: what stands beside `services` is the default of all."""
 
     playbooks: Path | None = None
+    sign_in: SignIn | None = None
     defaults: ServiceSettings = ServiceSettings()
     services: dict[ServiceId, ServiceEntry] = Field(default_factory=dict)
 
@@ -115,6 +130,7 @@ class Config(Model):
     defaults: ServiceConfig
     services: Mapping[str, ServiceConfig] = Field(default_factory=dict)
     playbooks: Path | None = None
+    sign_in: SignIn | None = None
 
     def of(self, service: str) -> ServiceConfig:
         """The settings of a service; the defaults for one that is not listed (any more)."""
@@ -123,6 +139,11 @@ class Config(Model):
     def lists(self, service: str) -> bool:
         """Whether the bot serves it: it is listed, or no service is."""
         return not self.services or service in self.services
+
+    @property
+    def for_playbooks(self) -> dict[str, ServiceValues]:
+        """What the playbooks of each service that is listed may use."""
+        return {name: service.for_playbooks for name, service in self.services.items()}
 
     @property
     def all(self) -> tuple[ServiceConfig, ...]:
@@ -138,7 +159,7 @@ def merged(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
     """
     return {**default, **own} | {
         section: _merged_section(default[section], own[section])
-        for section in ("channels", "clocks", "hours", "masking", "policy", "values")
+        for section in ("channels", "clocks", "hours", "masking", "people", "policy", "values")
         if isinstance(default.get(section), Mapping) and isinstance(own.get(section), Mapping)
     }
 

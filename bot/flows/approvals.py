@@ -22,41 +22,53 @@ from bot.world import World
 
 
 async def approve(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
-    """Approve a request, and run it once enough people did.
+    """Approve a request that needs no second step, and run it once enough people did.
 
     Raises UserError when it is refused, which the timeline records.
     """
-    service = (await get(world, execution_id)).place.service
-    decider = await load_decider(world, by, service)
-    async with record_refusals(world, execution_id, by):
-        execution = await _add(world, execution_id, decider)
+    by_now = await decider(world, await get(world, execution_id), by)
+    async with record_refusals(world, execution_id, by), changing_several(world) as (conn, changed):
+        waiting = await lock_for_approval(world, conn, execution_id, by_now)
+        execution = await add(world, conn, waiting, by_now)
+        changed.add(execution.incident_id)
     runs.start_if_approved(world, execution)
 
 
-async def _add(world: World, execution_id: ExecutionId, decider: Decider) -> Execution:
+async def decider(world: World, execution: Execution, by: UserId) -> Decider:
+    """Who this person is now, and who approves this request; raises UserError."""
+    return await load_decider(world, by, execution.place.service, execution.called)
+
+
+async def lock_for_approval(
+    world: World, conn: Conn, execution_id: ExecutionId, decider: Decider
+) -> Execution:
+    """Lock a request that this person may approve now; raises UserError."""
     person, approvers = decider
-    async with changing_several(world) as (conn, changed):
-        execution = await store.executions.lock(conn, execution_id)
-        if execution is None:
-            raise UserError("This request no longer exists. Nothing was approved.")
-        rules.changes.check_understood(execution)
-        now = world.now()
-        rules.permissions.check_may_approve(execution, person, approvers, now)
-        await check_customer_message_allowed(conn, execution)
-        approval = Approval(
-            by=person.id,
-            at=now,
-            plan_digest=execution.plan_digest or "",
-            group=approvers.group_of(person.id),
-        )
-        approvals = (*execution.approvals, approval)
-        state = rules.policy.state_after(execution, approvals)
-        execution = await store.executions.set_approvals(conn, execution_id, approvals, state)
-        await log_execution(
-            conn, execution, entries.Approved(group=approval.group), at=now, by=person.id
-        )
-        changed.add(execution.incident_id)
-        return execution
+    execution = await store.executions.lock(conn, execution_id)
+    if execution is None:
+        raise UserError("This request no longer exists. Nothing was approved.")
+    rules.changes.check_understood(execution)
+    rules.second_step.check_known(execution)
+    rules.permissions.check_may_approve(execution, person, approvers, world.now())
+    await check_customer_message_allowed(conn, execution)
+    return execution
+
+
+async def add(world: World, conn: Conn, execution: Execution, decider: Decider) -> Execution:
+    """Count an approval of a request that is locked for it."""
+    (person, approvers), now = decider, world.now()
+    approval = Approval(
+        by=person.id,
+        at=now,
+        plan_digest=execution.plan_digest or "",
+        group=approvers.group_of(person.id),
+    )
+    approvals = (*execution.approvals, approval)
+    state = rules.policy.state_after(execution, approvals)
+    approved = await store.executions.set_approvals(conn, execution.id, approvals, state)
+    entry = entries.Approved(group=approval.group, second_step=execution.second_step or "")
+    await log_execution(conn, approved, entry, at=now, by=person.id)
+    return approved
 
 
 async def check_may_deny(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
@@ -71,15 +83,14 @@ async def check_may_deny(world: World, execution_id: ExecutionId, *, by: UserId)
     if may_deny and execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         return
     async with record_refusals(world, execution_id, by):
-        rules.permissions.check_may_deny(execution, *await load_decider(world, by, service))
+        rules.permissions.check_may_deny(execution, *await decider(world, execution, by))
 
 
 async def deny(world: World, execution_id: ExecutionId, reason: str, *, by: UserId) -> None:
     """Deny a request with a reason; raises UserError when it is refused, which is recorded."""
-    service = (await get(world, execution_id)).place.service
-    decider = await load_decider(world, by, service)
+    by_now = await decider(world, await get(world, execution_id), by)
     async with record_refusals(world, execution_id, by), changing_several(world) as (conn, changed):
-        denied = await deny_in_transaction(world, conn, execution_id, reason, decider)
+        denied = await deny_in_transaction(world, conn, execution_id, reason, by_now)
         changed.add(denied.incident_id)
 
 

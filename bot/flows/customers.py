@@ -8,13 +8,14 @@ from typing import NamedTuple
 from bot import rules, store
 from bot.actions.customers import PostCustomerMessage
 from bot.flows import approvals, executions, incidents
-from bot.flows.lookups import Decider, FoundStep, load_decider
+from bot.flows.lookups import Decider, load_decider
 from bot.flows.transactions import lock, lock_open
 from bot.model import (
     ChannelId,
     Execution,
     ExecutionId,
     ExecutionState,
+    FoundStep,
     Incident,
     IncidentId,
     Phase,

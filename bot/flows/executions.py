@@ -7,7 +7,6 @@ from operator import attrgetter
 from bot import rules, store
 from bot.actions.base import Action, AlreadyApplied, Change, Read
 from bot.flows import approvers, choices, drift, endings, incidents, runs, tasks
-from bot.flows.lookups import FoundStep as FoundStep
 from bot.flows.lookups import build_action as build_action
 from bot.flows.lookups import build_undo as build_undo
 from bot.flows.lookups import find_open_step as find_open_step
@@ -19,6 +18,7 @@ from bot.model import (
     Execution,
     ExecutionId,
     ExecutionState,
+    FoundStep,
     Incident,
     IncidentId,
     Model,
@@ -130,7 +130,10 @@ async def _finish_read(world: World, execution: Execution, read_result: ReadResu
         if read_result.attachment is not None:
             await store.executions.add_attachment(conn, execution.id, read_result.attachment)
         await tasks.mark_missing(conn, ended, now)
-        entry, by = entries.ReadDone(step=execution.title), execution.requested_by
+        entry, by = (
+            entries.ReadDone(step=execution.title, place=execution.place),
+            execution.requested_by,
+        )
         await store.timeline.add(
             conn, execution.incident_id, entry, at=now, by=by, text=read_result.text
         )
@@ -218,6 +221,9 @@ async def insert_request(
             "approvals_needed": needed,
             "expires_at": requirement.until,
             "requirement": requirement,
+            "second_step": rules.second_step.second_step(
+                world.config.of(request.place.service).policy, action.risk, requirement
+            ),
         }
     )
     execution = await store.executions.insert(conn, new)
@@ -392,12 +398,10 @@ async def _check_not_ended(world: World, execution_id: ExecutionId) -> None:
 
 def undo_step(world: World, incident: Incident, original: Execution, undo_action: Change) -> str:
     """The id of the incident's step that an undo does the work of, else of the original's."""
-    steps = incident.scenario.steps if incident.scenario else ()
     served = (
         step.id
-        for step in steps
-        if world.services.are_same(step.place(incident.service), original.place)
-        and _is_served(world, step, undo_action)
+        for step, place in incident.steps
+        if world.services.are_same(place, original.place) and _is_served(world, step, undo_action)
     )
     return next(served, original.step_id)
 

@@ -1,16 +1,19 @@
 """Incidents: declare, assign a commander, change severity and status, note, resolve."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from bot import rules, store
+from bot import on_call, rules, store
+from bot.config import MemberSelector, Right, ServiceConfig
 from bot.flows import guests, reminders, tasks
 from bot.flows.transactions import changing, lock_open, log_execution
 from bot.model import (
+    AttachedPlaybook,
     Entry,
     Execution,
     ExecutionState,
+    FurtherPlaybook,
     Incident,
     IncidentId,
     Model,
@@ -18,7 +21,9 @@ from bot.model import (
     OpenIncidents,
     Playbook,
     ReminderKind,
+    Scenario,
     ScenarioRef,
+    ServiceName,
     Severity,
     Status,
     UserError,
@@ -38,10 +43,19 @@ FIRST_PUBLISHING_SECONDS = 60
 
 
 class Declaration(Model):
-    """What a person declares; `scenario` is `service/id` where it is known already."""
+    """What a person declares; `scenario` is `service/id` where it is known already.
+
+    `service` is the id of the one that it is of; empty where nobody knows yet, and then
+    `candidates` are those that the words could mean. `said` is what the text says besides the
+    service, if it names that. `team_channel` is the channel that proposed the service.
+    """
 
     text: str
     severity: Severity
+    service: str = ""
+    candidates: tuple[str, ...] = ()
+    said: str | None = None
+    team_channel: str = ""
     scenario: str | None = None
     source_link: str | None = None
     symptoms: tuple[str, ...] = ()
@@ -61,15 +75,18 @@ async def declare(world: World, declaration: Declaration, *, by: UserId) -> Decl
     Raises UserError for guests and people of other companies, unless the policy lets them.
     """
     await guests.check_may_declare(world, by)
-    book, scenario_id = _choose(world, declaration)
+    book, scenario = _choose(world, declaration)
+    is_name = declaration.said == ""
     title = rules.incidents.incident_title(
-        declaration.text, declaration.severity, book.scenario(scenario_id)
+        declaration.text, declaration.severity, scenario, is_name=is_name
     )
     async with world.pool.connection() as conn:
         await store.incidents.lock_declarations(conn, title, declaration.severity)
         since = world.now() - SAME_DECLARATION
-        same = await store.incidents.recent_duplicate(conn, title, declaration.severity, since)
-        incident = same or await _open(world, conn, declaration, title, book, scenario_id, by)
+        same = await store.incidents.recent_duplicate(
+            conn, title, declaration.severity, book.service, since
+        )
+        incident = same or await _open(world, conn, declaration, title, book, scenario, by)
         same_title = None if same else await store.incidents.open_with_same_title(conn, incident)
         lease = Lease(world, incident.id)
         claim = None if same else await lease.acquire_new(conn, incident)
@@ -108,7 +125,7 @@ async def _open(
     declaration: Declaration,
     title: str,
     book: Playbook,
-    scenario_id: str | None,
+    scenario: Scenario | None,
     by: UserId,
 ) -> Incident:
     now = world.now()
@@ -119,14 +136,19 @@ async def _open(
         title=title,
         severity=declaration.severity,
         playbook=book,
-        scenario_id=scenario_id,
+        scenario_id=scenario.id if scenario else None,
         declared_by=by,
         declared_at=now,
         source_link=declaration.source_link,
         next_update_at=due,
     )
     incident = await store.incidents.insert(conn, new)
-    declared = entries.Declared(severity=declaration.severity.label, symptoms=declaration.symptoms)
+    declared = entries.Declared(
+        severity=declaration.severity.label,
+        symptoms=declaration.symptoms,
+        team_channel=declaration.team_channel,
+        candidates=declaration.candidates,
+    )
     await store.timeline.add(conn, incident.id, declared, at=now, by=by, text=title)
     if declaration.text.strip() not in ("", title):
         # The title has only the first line.
@@ -138,16 +160,21 @@ async def _open(
     return incident
 
 
-def _choose(world: World, declaration: Declaration) -> tuple[Playbook, str | None]:
-    """The playbook and scenario that people named, or the only one that matches."""
+def _choose(world: World, declaration: Declaration) -> tuple[Playbook, Scenario | None]:
+    """The playbook and the scenario that people named, or that their words decide on."""
     if declaration.scenario is not None:
-        ref = find_scenario(world, declaration.scenario)
-        return ref.playbook, ref.scenario.id
-    refs = rules.incidents.scenarios_for(world.playbooks, declaration.severity)
-    exact = [ref for ref in refs if ref.scenario.severity is declaration.severity]
-    if len(exact) == 1:
-        return exact[0].playbook, exact[0].scenario.id
-    return (refs[0].playbook if refs else world.playbooks[0]), None
+        return find_scenario(world, declaration.scenario)
+    said = declaration.text if declaration.said is None else declaration.said
+    service = find_service(world, declaration.service) or rules.fitting.NO_SERVICE
+    return rules.fitting.choose(world.playbooks, service, declaration.severity, said)
+
+
+def find_service(world: World, service_id: str) -> ServiceName | None:
+    """The service of this id, or the only one that there is; None where it is none of several."""
+    services = rules.service_names.served(world.config, world.playbooks)
+    if len(services) == 1:
+        return services[0]
+    return next((service for service in services if service.id == service_id), None)
 
 
 def find_scenario(world: World, name: str) -> ScenarioRef:
@@ -189,55 +216,200 @@ async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
         return await store.timeline.of_incident(conn, incident_id)
 
 
-async def list_open(world: World) -> OpenIncidents:
-    """The open incidents that lists show."""
+def own_clusters(world: World, incident: Incident) -> dict[str, str]:
+    """The cluster in which the steps of each of its services act, unless they name another."""
+    return {service: world.config.of(service).cluster for service in incident.services}
+
+
+async def list_open(world: World, service: str | None = None) -> OpenIncidents:
+    """The open incidents that lists show, of all services or of one."""
     unreadable: list[str] = []
+    most = rules.incidents.MAX_LISTED
     async with world.pool.connection() as conn:
         return OpenIncidents(
-            incidents=await store.incidents.list_open(conn, rules.incidents.MAX_LISTED, unreadable),
+            incidents=await store.incidents.list_open(conn, most, unreadable, service),
             unreadable=tuple(unreadable),
-            total=await store.incidents.count_open(conn),
+            total=await store.incidents.count_open(conn, service),
             publish_errors=await store.publications.publish_errors(conn),
         )
 
 
 async def choose_scenario(
-    world: World, incident_id: IncidentId, name: str, *, previous: str | None, by: UserId
+    world: World,
+    incident_id: IncidentId,
+    name: str,
+    *,
+    seen: Collection[str],
+    previous_service: str | None = None,
+    by: UserId,
 ) -> None:
-    """Choose the scenario; `previous` is the one that the person saw as chosen. Raises UserError.
+    """Choose a scenario for its service, or in place of the incident's own playbook.
 
-    Executions and tasks of the former scenario stay as they are.
+    `seen` are those that the person saw as chosen, and `previous_service` the incident's own; None
+    where they were not told the service. Executions and tasks of the former scenario stay as they
+    are. Raises UserError.
     """
     ref = find_scenario(world, name)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
-        if incident.scenario is not None and rules.incidents.attached_name(incident) != previous:
-            raise UserError(
-                f"“{incident.scenario.title}” was already chosen. Nothing was changed. To choose "
-                "another one, use `/incident playbook`."
-            )
-        chosen = await store.incidents.set_scenario(
-            conn, incident_id, ref.playbook, ref.scenario.id
+        service = ref.playbook.service
+        attached = incident.further_playbook_of(service)
+        _check_seen(attached or incident.playbooks[0], seen)
+        if attached is None and previous_service not in (None, incident.service):
+            raise UserError(_chosen_before(incident))
+        is_other = service != incident.service
+        if attached is None:
+            await _set_playbook(world, conn, incident, *ref)
+        else:
+            await _set_further_playbook(world, conn, incident, ref)
+        entry = entries.ScenarioChosen(
+            scenario=ref.scenario.title, service=ref.playbook.title if is_other else ""
         )
-        # Another playbook may have other response times.
-        await reminders.reschedule(world, conn, chosen, previous=incident)
-        now = world.now()
-        await tasks.create_step_tasks(conn, chosen, now)
-        entry = entries.ScenarioChosen(scenario=ref.scenario.title)
-        await store.timeline.add(conn, incident_id, entry, at=now, by=by)
+        await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
+
+
+async def _set_further_playbook(
+    world: World, conn: Conn, incident: Incident, ref: ScenarioRef
+) -> None:
+    """Set the scenario of a service that was taken in; what is due stays: that is of the first."""
+    new = FurtherPlaybook(playbook=ref.playbook, scenario_id=ref.scenario.id)
+    playbooks = [
+        new if each.playbook.service == ref.playbook.service else each
+        for each in incident.further_playbooks
+    ]
+    chosen = await store.incidents.set_further_playbooks(conn, incident.id, playbooks)
+    await tasks.create_step_tasks(conn, chosen, world.now())
+
+
+def _chosen_before(incident: Incident) -> str:
+    return (
+        f"“{incident.playbook.title}” was already chosen. Nothing was changed. To choose another "
+        "service, use `/incident playbook`."
+    )
+
+
+async def choose_service(
+    world: World, incident_id: IncidentId, service_id: str, *, previous: str, by: UserId
+) -> None:
+    """Say which service it is; `previous` is the one that the person saw. Raises UserError.
+
+    Its playbook comes along, and the scenario where the words of the title decide on it.
+    """
+    services = rules.service_names.served(world.config, world.playbooks)
+    service = next((each for each in services if each.id == service_id), None)
+    if service is None:
+        raise UserError("That service is not served any more. Nothing was chosen; choose another.")
+    async with changing(world, incident_id) as conn:
+        incident = await lock_open(conn, incident_id)
+        if incident.service != previous or incident.service == service.id:
+            raise UserError(_chosen_before(incident))
+        rules.incidents.check_has_not(incident, service.id)
+        named = rules.service_names.read(incident.title, services)
+        said = named.rest if named.service == service.id else incident.title
+        book, scenario = rules.fitting.choose(world.playbooks, service, incident.severity, said)
+        await _set_playbook(world, conn, incident, book, scenario)
+        entry = entries.ServiceChosen(
+            service=service.title, scenario=scenario.title if scenario else ""
+        )
+        await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
+
+
+async def _set_playbook(
+    world: World, conn: Conn, incident: Incident, playbook: Playbook, scenario: Scenario | None
+) -> None:
+    """Change the playbook, and with it what is due: another service has other clocks."""
+    now = world.now()
+    chosen = await store.incidents.set_scenario(
+        conn, incident.id, playbook, scenario.id if scenario else None
+    )
+    if chosen.service != incident.service and incident.last_update_at is None:
+        config, since = world.config.of(chosen.service), incident.declared_at
+        due = rules.deadlines.next_update_at(config, chosen.severity, chosen.status, since, now)
+        chosen = await store.incidents.set_status(
+            conn,
+            incident.id,
+            severity=chosen.severity,
+            status=chosen.status,
+            next_update_at=due,
+        )
+    await reminders.reschedule(world, conn, chosen, previous=incident)
+    await tasks.create_step_tasks(conn, chosen, now)
+
+
+def _check_seen(attached: AttachedPlaybook, seen: Collection[str]) -> None:
+    """Raise UserError where a scenario was chosen that the person did not see."""
+    if attached.scenario is not None and attached.name not in seen:
+        raise UserError(
+            f"“{attached.scenario.title}” was already chosen. Nothing was changed. To choose "
+            "another one, use `/incident playbook`."
+        )
+
+
+async def check_may_take_over(world: World, incident: Incident, *, by: UserId) -> None:
+    """Raise UserError before the question is shown; who belongs to the team as of a minute may ask.
+
+    The answer decides.
+    """
+    if by not in await _cached_team(world, incident):
+        await _check_may_take_over(world, incident, incident.commander, by)
+
+
+async def _check_may_take_over(
+    world: World, incident: Incident, commander: UserId | None, by: UserId
+) -> None:
+    """Raise UserError for those who may not; who is in command may give it on.
+
+    Where nobody is, everybody may: at night nobody is kept from it.
+    """
+    if _lets_anyone(world, incident, Right.TAKE_COMMAND) or commander in (None, by):
+        return
+    assert commander is not None
+    person, team = await asyncio.gather(
+        world.directory.fetch_user(by), _fetch_team(world, incident)
+    )
+    rules.permissions.check_may_take_over(incident, commander, person, team)
+
+
+def _lets_anyone(world: World, incident: Incident, right: Right) -> bool:
+    """Whether each of its services does; so nobody gets a right by taking in one that does."""
+    return all(config.lets_anyone(right) for config in _configs(world, incident))
+
+
+def _configs(world: World, incident: Incident) -> list[ServiceConfig]:
+    return [world.config.of(service) for service in incident.services]
+
+
+async def _cached_team(world: World, incident: Incident) -> frozenset[UserId]:
+    """The responders and approvers of its services as of the last minute."""
+    selector = MemberSelector.union(config.team for config in _configs(world, incident))
+    return (await world.directory.cached_membership(selector)).everybody
+
+
+async def _fetch_team(world: World, incident: Incident) -> frozenset[UserId]:
+    """The responders and approvers of its services now."""
+    configs = _configs(world, incident)
+    teams = await asyncio.gather(
+        *(on_call.membership(world, config, config.team) for config in configs)
+    )
+    return frozenset(user for team in teams for user in team.everybody)
 
 
 async def assign_commander(
-    world: World, incident_id: IncidentId, commander: UserId, *, by: UserId
+    world: World, incident_id: IncidentId, commander: UserId, *, seen: UserId | None, by: UserId
 ) -> Incident:
-    """Make a person the incident commander; raises UserError."""
-    person = await world.directory.fetch_user(commander)
+    """Make a person the incident commander instead of the one who was `seen`; raises UserError."""
+    person, before = await asyncio.gather(
+        world.directory.fetch_user(commander), get(world, incident_id)
+    )
     rules.permissions.check_may_act(person)
+    await _check_may_take_over(world, before, seen, by)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         if incident.commander == commander:
             who = "You are" if commander == by else f"<@{commander}> is"
             raise UserError(f"{who} already in command. Nothing was changed.")
+        if incident.commander != seen:
+            raise rules.permissions.command_conflict(incident)
         now = world.now()
         incident = await store.incidents.set_commander(conn, incident_id, commander, now)
         entry = entries.CommandTaken(commander=commander)
@@ -339,20 +511,16 @@ async def check_may_resolve(world: World, incident: Incident, *, by: UserId) -> 
 
     Sending the form decides.
     """
-    config = world.config.of(incident.service)
-    if not config.responders.is_empty:
-        team = await world.directory.cached_membership(config.team)
-        if by not in team:
-            await _check_may_resolve(world, incident, by)
+    if by not in await _cached_team(world, incident):
+        await _check_may_resolve(world, incident, by)
 
 
 async def _check_may_resolve(world: World, incident: Incident, by: UserId) -> None:
     """Raise UserError for those who may not; without configured responders everybody may."""
-    config = world.config.of(incident.service)
-    if config.responders.is_empty:
+    if _lets_anyone(world, incident, Right.RESOLVE):
         return
     person, team = await asyncio.gather(
-        world.directory.fetch_user(by), world.directory.fetch_membership(config.team)
+        world.directory.fetch_user(by), _fetch_team(world, incident)
     )
     async with world.pool.connection() as conn:
         appointed_by = await store.timeline.latest_appointer(conn, incident.id)

@@ -1,21 +1,22 @@
 """What every flow about executions looks up: the step, its action, and the execution itself."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from bot import rules, store
+from bot import on_call, rules, store
 from bot.actions.base import Action, Change
 from bot.flows import incidents
 from bot.model import (
+    Duty,
     Execution,
     ExecutionId,
+    FoundStep,
     IncidentId,
     Membership,
     Person,
-    Place,
-    Step,
     UserError,
     UserId,
 )
@@ -23,27 +24,20 @@ from bot.playbooks import validation
 from bot.world import World
 
 
-class FoundStep(NamedTuple):
-    """A step of an incident's playbook, and where it acts."""
-
-    step: Step
-    place: Place
-
-
 async def find_open_step(world: World, incident_id: IncidentId, step_id: str) -> FoundStep:
-    """The step of an open incident's scenario.
+    """The step of an open incident's scenarios.
 
-    Raises UserError when the incident is resolved, or its scenario has no such step.
+    Raises UserError when the incident is resolved, or no scenario has such a step.
     """
     incident = await incidents.get(world, incident_id)
     rules.incidents.check_open(incident)
-    step = incident.scenario.step(step_id) if incident.scenario else None
-    if step is None:
+    found = incident.step(step_id)
+    if found is None:
         raise UserError(
             "This step is not in the incident's playbook. Nothing was done. If another playbook "
             "has it, choose that one with `/incident playbook`."
         )
-    return FoundStep(step, world.services.named(step.place(incident.service)))
+    return FoundStep(found.step, world.services.named(found.place))
 
 
 def build_action(world: World, name: str, params: dict[str, Any]) -> Action:
@@ -76,14 +70,18 @@ class Decider(NamedTuple):
     approvers: Membership
 
 
-async def load_decider(world: World, by: UserId, service: str) -> Decider:
-    """Read from Slack now who this person is, and who approves for the service; raises UserError.
+async def load_decider(
+    world: World, by: UserId, service: str, called: Sequence[Duty] = ()
+) -> Decider:
+    """Read now who this person is, and who approves for the service; raises UserError.
 
-    Nothing here comes from a cache, and no locked row waits for it.
+    `called` are on call for more than the list names, and were called for the one request that
+    this is about. Nothing here comes from a cache, and no locked row waits for it.
     """
+    config = world.config.of(service)
     person, approvers = await asyncio.gather(
         world.directory.fetch_user(by),
-        world.directory.fetch_membership(world.config.of(service).approvers),
+        on_call.membership(world, config, config.approvers, called),
     )
     return Decider(person, approvers)
 

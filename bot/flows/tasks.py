@@ -45,18 +45,24 @@ FROM_STATES = {
 
 
 async def create_step_tasks(conn: Conn, incident: Incident, now: datetime) -> None:
-    """Create a task for each manual step of the chosen scenario."""
-    for step in incident.scenario.steps if incident.scenario else ():
+    """Create a task for each manual step of the chosen scenarios, where there is none yet."""
+    for step, _ in incident.steps:
         if step.action == "manual":
             kind, new = TaskKind.STEP, [NewTask(title=step.title)]
             await store.tasks.add(conn, incident.id, kind, new, at=now, step_id=step.id)
 
 
 async def create_follow_ups(conn: Conn, incident: Incident, now: datetime) -> None:
-    """Create the follow-up tasks of a resolved incident, and schedule their reminders."""
+    """Create the follow-up tasks of a resolved incident, and schedule their reminders.
+
+    What two of its services ask for in the same words is done once.
+    """
+    follow_ups = [
+        each for attached in incident.playbooks for each in attached.playbook.post_incident
+    ]
     new = [
         NewTask(title=follow_up.title, due_at=now + follow_up.due if follow_up.due else None)
-        for follow_up in incident.playbook.post_incident
+        for follow_up in follow_ups
     ]
     await store.tasks.add(conn, incident.id, TaskKind.FOLLOW_UP, new, at=now)
     await reminders.schedule_tasks(conn, incident.id, now)
@@ -156,7 +162,7 @@ async def add_findings(
         )
         if not added:
             raise _all_listed(execution)
-        entry = entries.HandedOut(count=added, execution=execution.id)
+        entry = entries.HandedOut(count=added, execution=execution.id, place=execution.place)
         await store.timeline.add(
             conn, execution.incident_id, entry, at=now, by=by, text=execution.title
         )
@@ -187,9 +193,14 @@ async def findings_chosen_from(
 async def _source(world: World, task: Task) -> RowChoice | None:
     async with world.pool.connection() as conn:
         incident = await store.incidents.get(conn, task.incident_id)
-    step = incident.scenario.step(task.step_id) if incident and incident.scenario else None
-    row_choice = step.params.get("choose_from") if step else None
-    return RowChoice.model_validate(row_choice) if row_choice else None
+    found = incident.step(task.step_id) if incident else None
+    row_choice = found.step.params.get("choose_from") if found else None
+    if not row_choice or incident is None:
+        return None
+    choice = RowChoice.model_validate(row_choice)
+    # It names a step of its own playbook, as that calls it.
+    prefix = incident.playbook_of_step(task.step_id).prefix
+    return choice.model_copy(update={"step": f"{prefix}{choice.step}"})
 
 
 def _chosen_from(source: RowChoice, execution: Execution) -> tuple[Finding, ...]:
@@ -225,7 +236,7 @@ async def take(world: World, task_id: TaskId, *, previous_owner: UserId | None, 
         taken = await store.tasks.take(conn, task_id, previous_owner=previous_owner, by=by, at=now)
         if taken is None:
             raise rules.changes.task_conflict(task)
-        entry = entries.Taken(previous_owner=previous_owner)
+        entry = entries.Taken(previous_owner=previous_owner, place=task.place)
         await store.timeline.add(conn, task.incident_id, entry, at=now, by=by, text=task.title)
         changed.add(task.incident_id)
 
@@ -342,7 +353,7 @@ async def _tick_entries(
     """An entry for each task, with its title; people who decide are called once for all."""
     match verb:
         case TickVerb.TAKE:
-            return [(entries.Taken(), task.title) for task in moved]
+            return [(entries.Taken(place=task.place), task.title) for task in moved]
         case TickVerb.ESCALATE if len(moved) > 1:
             called = await _escalation(world, conn, moved[0], by)
             all_of_them = called.model_copy(update={"link": "", "count": len(moved)})
@@ -360,11 +371,11 @@ async def _entry(
 ) -> entries.Detail:
     match new_state:
         case TaskState.DONE:
-            return entries.DoneByHand(note=note)
+            return entries.DoneByHand(note=note, place=task.place)
         case TaskState.SKIPPED:
-            return entries.Skipped(note=note)
+            return entries.Skipped(note=note, place=task.place)
         case TaskState.OPEN:
-            return entries.Reopened(note=note)
+            return entries.Reopened(note=note, place=task.place)
         case TaskState.ESCALATED:
             return await _escalation(world, conn, task, by)
 
@@ -377,12 +388,14 @@ async def _escalation(world: World, conn: Conn, task: Task, by: UserId) -> entri
     incident = await store.incidents.get(conn, task.incident_id)
     assert incident is not None
     if incident.commander is not None and incident.commander != by:
-        return entries.Escalated(link=task.link, people=(incident.commander,))
-    groups = world.directory.group_ids(world.config.of(incident.service).responders.groups)
+        people = (incident.commander,)
+        return entries.Escalated(link=task.link, people=people, place=task.place)
+    service = incident.playbook_of_step(task.step_id).service
+    groups = world.directory.group_ids(world.config.of(service).responders.groups)
     if groups:
-        return entries.Escalated(link=task.link, groups=groups)
+        return entries.Escalated(link=task.link, groups=groups, place=task.place)
     others = () if incident.declared_by == by else (incident.declared_by,)
-    return entries.Escalated(link=task.link, people=others)
+    return entries.Escalated(link=task.link, people=others, place=task.place)
 
 
 async def _lock(conn: Conn, task_id: TaskId) -> Task:

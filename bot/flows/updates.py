@@ -4,7 +4,7 @@ import logging
 import textwrap
 
 from bot import rules, store, views
-from bot.flows import reminders
+from bot.flows import incidents, reminders
 from bot.flows.transactions import changing, lock_open
 from bot.model import (
     Entry,
@@ -47,14 +47,21 @@ async def draft(world: World, incident: Incident, typed: str) -> UpdateDraft:
     interval = rules.deadlines.update_interval(config, incident.severity, incident.status)
     return UpdateDraft(
         impact=updates[-1].impact if updates else "",
-        facts=(typed,) if typed else tuple(map(_bullet, facts)),
+        facts=(typed,) if typed else tuple(_bullet(world, incident, fact) for fact in facts),
         minutes=None if interval is None else int(interval.total_seconds() // 60),
     )
 
 
-def _bullet(fact: Entry) -> str:
+def _bullet(world: World, incident: Incident, fact: Entry) -> str:
     """One line that says when; a long one ends with a whole sentence where that keeps half."""
-    line = " ".join(text.render_unescaped("draft_fact", entry=fact, detail=fact.detail).split())
+    words = text.render_unescaped(
+        "draft_fact",
+        incident=incident,
+        entry=fact,
+        detail=fact.detail,
+        own_clusters=incidents.own_clusters(world, incident),
+    )
+    line = " ".join(words.split())
     room = rules.facts.MAX_FACT_LENGTH
     sentences = line[:room].rpartition(". ")[0]
     if len(line) > room and len(sentences) > room // 2:

@@ -1,6 +1,7 @@
 """The models, frozen: the same classes read YAML files, JSONB, rows and forms."""
 
 from bot.model import entries
+from bot.model.availability import AloneChoice, Availability
 from bot.model.base import (
     ChannelId,
     EntryId,
@@ -17,6 +18,7 @@ from bot.model.base import (
     UserError,
     UserId,
 )
+from bot.model.confirmation import Confirmation, SecondStep
 from bot.model.entries import (
     Entry,
     EntryKind,
@@ -44,6 +46,9 @@ from bot.model.execution import (
     Verdict,
 )
 from bot.model.incident import (
+    AttachedPlaybook,
+    FoundStep,
+    FurtherPlaybook,
     Incident,
     NewIncident,
     NewUpdate,
@@ -51,10 +56,11 @@ from bot.model.incident import (
     Update,
     UpdateDraft,
 )
-from bot.model.person import GroupMembers, Membership, Person
+from bot.model.person import Duty, GroupMembers, Membership, OnCallMember, OnDuty, Person
 from bot.model.place import Place
 from bot.model.playbook import (
     ID_PATTERN,
+    PLACE_KEYS,
     Contact,
     FollowUp,
     Link,
@@ -71,6 +77,7 @@ from bot.model.reminder import (
     Reminder,
     ReminderKind,
 )
+from bot.model.service import ServiceName
 from bot.model.task import (
     Task,
     TaskKind,
@@ -84,15 +91,21 @@ __all__ = [
     "ACTIVE",
     "ID_PATTERN",
     "LONGEST_TEMPORARY",
+    "PLACE_KEYS",
+    "AloneChoice",
     "Approval",
     "ApprovalReason",
+    "AttachedPlaybook",
     "Attachment",
+    "Availability",
     "BlastRadius",
     "Cell",
     "ChannelId",
     "Chart",
+    "Confirmation",
     "Contact",
     "Difference",
+    "Duty",
     "Entry",
     "EntryId",
     "EntryKind",
@@ -101,6 +114,8 @@ __all__ = [
     "ExecutionId",
     "ExecutionState",
     "FollowUp",
+    "FoundStep",
+    "FurtherPlaybook",
     "GroupMembers",
     "Incident",
     "IncidentId",
@@ -112,6 +127,8 @@ __all__ = [
     "NewUpdate",
     "Observation",
     "OnCall",
+    "OnCallMember",
+    "OnDuty",
     "OpenEnum",
     "OpenIncidents",
     "Person",
@@ -127,7 +144,9 @@ __all__ = [
     "Risk",
     "Scenario",
     "ScenarioRef",
+    "SecondStep",
     "Series",
+    "ServiceName",
     "Severity",
     "SeverityLevel",
     "Shortage",

@@ -15,13 +15,16 @@ from pydantic import (
 
 from bot.model.base import EntryId, ExecutionId, IncidentId, Model, OpenEnum, UserId
 from bot.model.execution import Execution
+from bot.model.place import Place
 
 
 class EntryKind(OpenEnum):
     """What a timeline entry says, in the past tense."""
 
     DECLARED = "declared"
+    SERVICE_CHOSEN = "service_chosen"
     SCENARIO_CHOSEN = "scenario_chosen"
+    SERVICE_ADDED = "service_added"
     COMMAND_TAKEN = "command_taken"
     SEVERITY_CHANGED = "severity_changed"
     STATUS_CHANGED = "status_changed"
@@ -38,6 +41,8 @@ class EntryKind(OpenEnum):
     REOPENED = "reopened"
     PROPOSED = "proposed"
     APPROVED = "approved"
+    ASKED_TO_CONFIRM = "asked_to_confirm"
+    CALLED = "called"
     REFUSED = "refused"
     DENIED = "denied"
     EXPIRED = "expired"
@@ -60,26 +65,50 @@ class Detail(Model):
     """What an entry of one kind says besides its text; the kind belongs to the class.
 
     Entries are never rewritten: fields that an older version did not write have defaults, names
-    that it used are aliases, and what this version does not know is passed over.
+    that it used are aliases, and what this version does not know is passed over. `place` is where
+    an execution acts, or the service of a task; without a service, the incident's own.
     """
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
     kind: ClassVar[EntryKind]
+    place: Place | None = None
 
 
 class Declared(Detail):
-    """An incident began; `severity` as people write it."""
+    """An incident began; `severity` as people write it.
+
+    `team_channel` is the channel where it was declared, where that proposed the service.
+    `candidates` are the services that the words could mean, where nothing was sure.
+    """
 
     kind: ClassVar = EntryKind.DECLARED
     severity: str
     symptoms: tuple[str, ...] = ()
+    team_channel: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+class ServiceChosen(Detail):
+    """Somebody said which service it is; `scenario` is the playbook that its words decided on."""
+
+    kind: ClassVar = EntryKind.SERVICE_CHOSEN
+    service: str
+    scenario: str = ""
 
 
 class ScenarioChosen(Detail):
-    """A playbook was chosen."""
+    """A playbook was chosen; `service` is its service, where people should read that."""
 
     kind: ClassVar = EntryKind.SCENARIO_CHOSEN
     scenario: str
+    service: str = ""
+
+
+class ServiceAdded(Detail):
+    """An incident took in another service; the text is its title."""
+
+    kind: ClassVar = EntryKind.SERVICE_ADDED
+    service: str
 
 
 class CommandTaken(Detail):
@@ -214,6 +243,7 @@ class ExecutionDetail(Detail):
         return self.model_copy(
             update={
                 "execution": execution.id,
+                "place": execution.place,
                 "plan_digest": execution.plan_digest,
                 "fingerprint": None if plan is None else plan.fingerprint,
             }
@@ -228,10 +258,28 @@ class Proposed(ExecutionDetail):
 
 
 class Approved(ExecutionDetail):
-    """Somebody approved it, as a member of the user group with the id `group`, if of one."""
+    """Somebody approved it, as a member of the user group with the id `group`, if of one.
+
+    `second_step` says how they confirmed it outside Slack.
+    """
 
     kind: ClassVar = EntryKind.APPROVED
     group: str = ""
+    second_step: str = ""
+
+
+class AskedToConfirm(ExecutionDetail):
+    """Somebody approved it in Slack; it counts once they confirm it outside."""
+
+    kind: ClassVar = EntryKind.ASKED_TO_CONFIRM
+
+
+class Called(ExecutionDetail):
+    """Nobody else was on call, so the next level was asked: these `people`, for the `duty`."""
+
+    kind: ClassVar = EntryKind.CALLED
+    people: tuple[UserId, ...] = ()
+    duty: str = ""
 
 
 class Refused(ExecutionDetail):
@@ -371,7 +419,9 @@ class Resolved(Detail):
 
 DETAILS: tuple[type[Detail], ...] = (
     Declared,
+    ServiceChosen,
     ScenarioChosen,
+    ServiceAdded,
     CommandTaken,
     SeverityChanged,
     StatusChanged,
@@ -388,6 +438,8 @@ DETAILS: tuple[type[Detail], ...] = (
     Reopened,
     Proposed,
     Approved,
+    AskedToConfirm,
+    Called,
     Refused,
     Denied,
     Expired,

@@ -15,7 +15,10 @@ from pydantic import (
 )
 
 from bot.masking.rules import mask
+from bot.model.availability import Availability
 from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
+from bot.model.confirmation import SecondStep
+from bot.model.person import Duty
 from bot.model.place import Place
 from bot.model.read_result import ReadResult, Table
 
@@ -245,7 +248,10 @@ class Approval(Model):
 
 
 class NewExecution(Model):
-    """What is known of an execution at its request; `requested_by` is None for the scheduler."""
+    """What is known of an execution at its request; `requested_by` is None for the scheduler.
+
+    With a `second_step` an approval counts only once it is confirmed outside Slack.
+    """
 
     incident_id: IncidentId
     place: Place
@@ -263,12 +269,14 @@ class NewExecution(Model):
     expires_at: datetime | None = None
     requirement: Requirement | None = None
     undo_of: ExecutionId | None = None
+    second_step: SecondStep | None = None
 
 
 class Execution(NewExecution):
     """One run of one step, from request to outcome.
 
-    One that was `edited` is denied, because another request replaced it.
+    One that was `edited` is denied, because another request replaced it. Whoever is on call for
+    what is `called` counts as an approver of it, because nobody else was on call.
     """
 
     id: ExecutionId
@@ -290,6 +298,8 @@ class Execution(NewExecution):
     edited: bool = False
     nudged_at: datetime | None = None
     shortage: Shortage | None = None
+    available: Availability | None = None
+    called: tuple[Duty, ...] = ()
 
     @property
     def denial(self) -> str:

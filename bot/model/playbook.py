@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from pydantic import Field
 
@@ -16,6 +16,9 @@ class Phase(StrEnum):
     IMMEDIATE = "immediate"
     RECOVERY = "recovery"
 
+
+# The keys of a step that say where it acts.
+PLACE_KEYS = ("cluster", "namespace", "database")
 
 # The form of ids: they are in buttons, forms and file names.
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
@@ -76,6 +79,11 @@ class Scenario(Model):
     def step(self, step_id: str) -> Step | None:
         """The step of that id, or None."""
         return next((step for step in self.steps if step.id == step_id), None)
+
+    def prefixed(self, prefix: str) -> Self:
+        """The same with ids of steps that begin with `prefix`."""
+        steps = (step.model_copy(update={"id": f"{prefix}{step.id}"}) for step in self.steps)
+        return self.model_copy(update={"steps": tuple(steps)}) if prefix else self
 
 
 class Contact(Model):

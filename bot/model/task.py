@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bot.model.base import IncidentId, Model, OpenEnum, TaskId, UserId
+from bot.model.place import Place
 
 
 class TaskKind(OpenEnum):
@@ -69,6 +70,12 @@ class Task(Model):
     decided_at: datetime | None
     missing_since: datetime | None
     since: datetime | None = None
+
+    @property
+    def place(self) -> Place:
+        """The service that its step belongs to: empty for the incident's own."""
+        prefix, slash, _ = self.step_id.partition("/")
+        return Place(service=prefix if slash else "")
 
     @property
     def open(self) -> bool:

@@ -1,6 +1,7 @@
 """Plain text, before any markup."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 # What terminals obey: colours and moves of the cursor, the title of the window, character sets.
@@ -36,3 +37,9 @@ def printable_values(value: Any) -> Any:
 def truncate(text: str, limit: int) -> str:
     """Shorten a text to at most `limit` characters; the last one is then an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """`a`, `a and b`, or `a, b and c`; empty for none."""
+    *others, last = names or ("",)
+    return f"{', '.join(others)} {word} {last}" if others else last

@@ -1,16 +1,22 @@
 """Load playbooks from YAML, check them against the actions, and locate every mistake."""
 
-from collections.abc import Collection, Iterator, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, cast
 
-from jinja2 import TemplateSyntaxError, meta
+from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
+from pydantic import ValidationError
 
 from bot import durations
-from bot.model import Model, Playbook, Severity, UserError
-from bot.playbooks import deprecations, sql_files, statements, validation, yaml_source
+from bot.model import PLACE_KEYS, Model, Playbook, Severity, UserError
+from bot.playbooks import deprecations, serving, sql_files, statements, validation, yaml_source
+from bot.playbooks.rendering import MESSAGES, NAMES
+from bot.playbooks.service_values import ServiceValues
+from bot.playbooks.serving import Owner, Services
 from bot.playbooks.yaml_source import Diagnostic, KeyPath, SourceFile
 
 # The variables of the templates for the internal alert and the customer message.
@@ -21,6 +27,14 @@ MESSAGE_VARIABLES = (
 
 # A scenario is one Slack message of at most 50 blocks; the other 10 are for all but its steps.
 MAX_STEPS = 40
+
+NOTHING_CONFIGURED: Mapping[str, ServiceValues] = MappingProxyType({})
+NO_VALUES = ServiceValues()
+
+# `scenarios`, an index, `steps`, an index.
+STEP_DEPTH = 4
+
+Actions = dict[str, type[Model]]
 
 
 class ActionClass(Protocol):
@@ -40,13 +54,18 @@ class PlaybookError(UserError):
 
 
 def load(
-    paths: Path | Sequence[Path], actions: Sequence[type[ActionClass]]
+    paths: Path | Sequence[Path],
+    actions: Sequence[type[ActionClass]],
+    services: Mapping[str, ServiceValues] = NOTHING_CONFIGURED,
+    defaults: ServiceValues = NO_VALUES,
 ) -> tuple[Playbook, ...]:
     """Load the playbooks of a folder, in the order of their names, or of the files given.
 
-    Their steps are checked against `actions`. Raises PlaybookError with the mistakes of all files.
+    A file for several services gives one playbook for each, with the values that `services` has for
+    its id. Where that is empty, no service is configured, and each has the `defaults`. Steps are
+    checked against `actions`. Raises PlaybookError with the mistakes of all files.
     """
-    results = read(paths, actions)
+    results = read(paths, actions, services, defaults)
     mistakes = [mistake for source, _ in results for mistake in source.diagnostics]
     if not results:
         mistakes.append(
@@ -54,21 +73,31 @@ def load(
         )
     if mistakes:
         raise PlaybookError(mistakes)
-    return tuple(playbook for _, playbook in results if playbook)
+    return tuple(playbook for _, playbooks in results for playbook in playbooks)
 
 
 def read(
-    paths: Path | Sequence[Path], actions: Sequence[type[ActionClass]]
-) -> list[tuple[SourceFile, Playbook | None]]:
-    """Read the same files; each without mistakes has a playbook, any other may have None."""
+    paths: Path | Sequence[Path],
+    actions: Sequence[type[ActionClass]],
+    services: Services = NOTHING_CONFIGURED,
+    defaults: ServiceValues = NO_VALUES,
+) -> list[tuple[SourceFile, tuple[Playbook, ...]]]:
+    """Read the same files; each without mistakes has its playbooks, any other may lack some.
+
+    Where `services` is None, nobody knows what is configured: `unchecked` of a file names what
+    could not be checked.
+    """
     known = {action.name: cast(type[Model], action) for action in actions}
     opened = [
         yaml_source.read(file)
         for file in (playbook_files(paths) if isinstance(paths, Path) else paths)
     ]
-    playbooks = [_convert(source, known) for source in opened]
-    _check_clashes(opened, playbooks)
-    return list(zip(opened, playbooks, strict=True))
+    results = [
+        (source, _convert(source, known, serving.owners(source, services, defaults)))
+        for source in opened
+    ]
+    _check_clashes(results)
+    return results
 
 
 def playbook_files(path: Path) -> list[Path]:
@@ -78,47 +107,101 @@ def playbook_files(path: Path) -> list[Path]:
     return [path]
 
 
-def _convert(source: SourceFile, actions: dict[str, type[Model]]) -> Playbook | None:
-    """Convert a file to a playbook, or to None; every mistake is reported on the file."""
+def _convert(source: SourceFile, actions: Actions, owners: Sequence[Owner]) -> tuple[Playbook, ...]:
+    """Convert a file to a playbook for each of its services; mistakes are reported on the file."""
     if source.diagnostics and source.value is None:
-        return None
+        return ()
     _replace_old_keys(source, actions)
-    _check_levels(source)
-    _check_follow_ups(source)
+    _check_severities(source)
     _check_messages(source)
     _check_ids(source)
     for key_path, step in iter_steps(source.value):
         _check_step(source, key_path, step, actions)
         _check_row_source(source, key_path, step)
+    texts = serving.texts_with_values(source)
+    in_steps = _by_step(texts)
+    mistakes = serving.Mistakes(source, texts)
+    playbooks: list[Playbook] = []
+    for index, owner in enumerate(owners):
+        mine = serving.write(source, owner, texts)
+        playbook = _convert_for(mine, owner, actions, in_steps, is_first=index == 0)
+        mistakes.add(owner.id, mine)
+        if playbook is not None:
+            playbooks.append(serving.shared(playbook, playbooks[0]) if playbooks else playbook)
+    mistakes.report()
+    return tuple(playbooks)
+
+
+def _convert_for(
+    source: SourceFile,
+    owner: Owner,
+    actions: Actions,
+    in_steps: Mapping[KeyPath, Sequence[KeyPath]],
+    *,
+    is_first: bool,
+) -> Playbook | None:
+    """Convert the file as it is for one service; every mistake is reported on it.
+
+    `in_steps` are the texts with values of each step that has any: the params of other steps are
+    those of the first service, and are not checked again.
+    """
+    _convert_responses(source)
+    _convert_follow_ups(source)
+    for key_path, step in iter_steps(source.value):
+        action = _action(step, actions)
+        if action is not None and (is_first or key_path in in_steps):
+            _check_params(source, key_path, step, action, in_steps.get(key_path, ()))
+        if action is not None:
+            _check_place(source, key_path, step, action, owner)
     return validation.validate(source, Playbook, source.value)
 
 
-def _replace_old_keys(source: SourceFile, known: dict[str, type[Model]]) -> None:
+def _by_step(texts: Collection[KeyPath]) -> dict[KeyPath, list[KeyPath]]:
+    """The places of texts in steps, by the places of their steps."""
+    in_steps: dict[KeyPath, list[KeyPath]] = {}
+    for key_path in texts:
+        if key_path[0] == "scenarios":
+            in_steps.setdefault(key_path[:STEP_DEPTH], []).append(key_path)
+    return in_steps
+
+
+def _action(step: dict[str, Any], actions: Actions) -> type[Model] | None:
+    """The action of a step, if it exists."""
+    name = step.get("action")
+    return actions.get(name) if isinstance(name, str) else None
+
+
+def _replace_old_keys(source: SourceFile, known: Actions) -> None:
     """In the whole file, and for each step in its action's `params` and `ask`."""
     deprecations.replace(source, Playbook)
     for key_path, step in iter_steps(source.value):
-        action = known.get(str(step.get("action")))
+        action = _action(step, known)
         if action is not None and "params" in step:
             deprecations.replace(source, action, (*key_path, "params"))
         if action is not None and isinstance(step.get("ask"), list):
             deprecations.replace_words(source, action, (*key_path, "ask"))
 
 
-def _check_levels(source: SourceFile) -> None:
-    """Check that every severity has its level, and convert the response times."""
+def _check_severities(source: SourceFile) -> None:
+    """Check that every severity has its level."""
     levels = source.value.get("severities") if isinstance(source.value, dict) else None
     if not isinstance(levels, dict):
         return
     for severity in Severity:
         if severity not in {validation.closest_match(key, Severity) or key for key in levels}:
             source.report(source.key_position(("severities",)), f'"severities" has no {severity}')
-    for key, level in levels.items():
+
+
+def _convert_responses(source: SourceFile) -> None:
+    """Convert the response times."""
+    levels = source.value.get("severities") if isinstance(source.value, dict) else None
+    for key, level in levels.items() if isinstance(levels, dict) else ():
         if isinstance(level, dict) and "response" in level:
             key_path = ("severities", key, "response")
             level["response"] = _duration(source, key_path, level["response"])
 
 
-def _check_follow_ups(source: SourceFile) -> None:
+def _convert_follow_ups(source: SourceFile) -> None:
     """Convert a line alone to an item with that title, and convert the due times."""
     value = source.value.get("post_incident") if isinstance(source.value, dict) else None
     lines: list[Any] = value if isinstance(value, list) else []
@@ -147,7 +230,7 @@ def _duration(source: SourceFile, key_path: KeyPath, value: Any) -> str:
 
 def _check_messages(source: SourceFile) -> None:
     """Check the templates of messages now, so that none fails during an incident."""
-    for key in ("internal_alert", "customer_message", "all_clear"):
+    for key in MESSAGES:
         template = source.value.get(key) if isinstance(source.value, dict) else None
         if isinstance(template, str):
             for mistake in _template_mistakes(template):
@@ -169,8 +252,12 @@ def _template_mistakes(template: str) -> Iterator[str]:
 def _variables(template: str) -> set[str]:
     """The variables of a template; raises TemplateSyntaxError, for an unknown filter too."""
     environment = SandboxedEnvironment()
-    environment.from_string(template)
-    return meta.find_undeclared_variables(environment.parse(template))
+    parsed = environment.parse(template)
+    environment.compile(parsed)
+    for item in parsed.find_all(nodes.Getitem):
+        if isinstance(item.node, nodes.Name) and item.node.name == "service":
+            raise TemplateSyntaxError("write service.NAME for a value", item.lineno)
+    return meta.find_undeclared_variables(parsed)
 
 
 def _check_ids(source: SourceFile) -> None:
@@ -198,16 +285,21 @@ def _check_unique(source: SourceFile, key_path: KeyPath, value: Any) -> None:
             first_lines[item_id] = line
 
 
-def _check_clashes(sources: Sequence[SourceFile], playbooks: Sequence[Playbook | None]) -> None:
+def _check_clashes(results: Sequence[tuple[SourceFile, tuple[Playbook, ...]]]) -> None:
     """Check that files about one service have no scenario with the same id."""
     first_files: dict[tuple[str, str], str] = {}
-    for source, playbook in zip(sources, playbooks, strict=True):
-        for index, scenario in enumerate(playbook.scenarios if playbook else ()):
-            service = playbook.service if playbook else ""
-            first_file = first_files.setdefault((service, scenario.id), source.path)
-            if first_file != source.path:
-                text = f'duplicate id "{scenario.id}" of {service}, first in {first_file}'
-                source.report(source.position(("scenarios", index, "id")), text)
+    for source, playbooks in results:
+        clashes: dict[tuple[int, str, str], list[str]] = {}
+        for playbook in playbooks:
+            for index, scenario in enumerate(playbook.scenarios):
+                first_file = first_files.setdefault((playbook.service, scenario.id), source.path)
+                if first_file != source.path:
+                    clash = clashes.setdefault((index, scenario.id, first_file), [])
+                    clash.append(playbook.service)
+        for (index, scenario_id, first_file), service_ids in clashes.items():
+            names = serving.listed(service_ids)
+            text = f'duplicate id "{scenario_id}" of {names}, first in {first_file}'
+            source.report(source.position(("scenarios", index, "id")), text)
 
 
 def _mappings(value: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -226,9 +318,9 @@ def iter_steps(value: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
 
 
 def _check_step(
-    source: SourceFile, key_path: KeyPath, step: dict[str, Any], actions: dict[str, type[Model]]
+    source: SourceFile, key_path: KeyPath, step: dict[str, Any], actions: Actions
 ) -> None:
-    """Check that the action exists, and the params that the step sets or people fill in."""
+    """Check what no value of a service changes: the action, and the params that people fill in."""
     name, params, ask = step.get("action"), step.get("params", {}), step.get("ask", [])
     if not isinstance(name, str) or not isinstance(params, dict) or not isinstance(ask, list):
         return
@@ -251,7 +343,55 @@ def _check_step(
         source.report(source.key_position((*key_path, "params", internal)), text)
     if "sql" in action.model_fields:
         _insert_statement(source, (*key_path, "params"), params, prefix)
-    validation.validate(source, action, params, (*key_path, "params"), prefix, ask)
+
+
+def _check_params(
+    source: SourceFile,
+    key_path: KeyPath,
+    step: dict[str, Any],
+    action: type[Model],
+    texts: Sequence[KeyPath],
+) -> None:
+    """Check the params that a step sets, as they are for one service."""
+    params, ask = step.get("params", {}), step.get("ask", [])
+    if isinstance(params, dict) and isinstance(ask, list):
+        base = (*key_path, "params")
+        _write_numbers_as_text(source, action, base, texts)
+        prefix = f'action "{step["action"]}": '
+        validation.validate(source, action, params, base, prefix, ask)
+
+
+def _write_numbers_as_text(
+    source: SourceFile, action: type[Model], base: KeyPath, texts: Sequence[KeyPath]
+) -> None:
+    """Make text of the numbers among the values of a service, where the action expects text."""
+    numbers = [path for path in texts if type(source.value_at(path)) in (int, float)]
+    if not numbers:
+        return
+    try:
+        action.model_validate_json(json.dumps(source.value_at(base)), strict=True)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_context=False):
+            key_path = (*base, *detail["loc"])
+            if detail["type"] == "string_type" and key_path in numbers:
+                source.value_at(key_path[:-1])[key_path[-1]] = str(detail["input"])
+
+
+def _check_place(
+    source: SourceFile, key_path: KeyPath, step: dict[str, Any], action: type[Model], owner: Owner
+) -> None:
+    """Check that the action acts in such a place, and that the service has one of that name."""
+    for key in PLACE_KEYS:
+        name, known = step.get(key), getattr(owner.configured, f"{key}s")
+        if not isinstance(name, str) or not name:
+            continue
+        if key not in getattr(action, "place_keys", ()):
+            text = f'action "{step["action"]}" is done in no {key}; remove "{key}"'
+            source.report(source.key_position((*key_path, key)), text)
+        elif known is not None and name not in known:
+            ending = validation.suggestion(name, sorted(known)) or "; its configuration lists none"
+            text = f'unknown {key} "{name}" of {NAMES}{ending}'
+            source.report(source.position((*key_path, key)), text)
 
 
 def _ask_mistake(param: Any, settable: Collection[str], fixed: Collection[str]) -> str | None:

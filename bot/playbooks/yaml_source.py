@@ -1,5 +1,6 @@
 """Read a YAML file into plain values, and remember the line and column of each."""
 
+import copy
 import functools
 import re
 from contextlib import suppress
@@ -45,8 +46,16 @@ class SourceFile:
         self.path = str(file)
         self.value: Any = None
         self.diagnostics: list[Diagnostic] = []
+        # The names of values that are not known, by the positions of the texts that need them.
+        self.unchecked: dict[Position, str] = {}
         self._positions: dict[KeyPath, Position] = {(): (1, 1)}
         self._key_positions: dict[KeyPath, Position] = {}
+
+    def copy(self) -> "SourceFile":
+        """The same value at the same positions, with a list of its own for further mistakes."""
+        copied = copy.copy(self)
+        copied.diagnostics = [*self.diagnostics]
+        return copied
 
     def report(self, position: Position, message: str) -> None:
         """Add a mistake at a position."""

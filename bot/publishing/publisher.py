@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
-from bot import config, rules, slack, store, sweeps
+from bot import config, on_call, rules, slack, store, sweeps
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
 from bot.publishers import Work
 from bot.publishing import recovery
@@ -34,6 +34,7 @@ ITEMS_AT_ONCE = 500
 RETRY_SECONDS = 2
 
 MembersTask = asyncio.Task[frozenset[UserId]]
+RespondersTask = asyncio.Task[dict[str, frozenset[UserId]]]
 
 
 def request_publishing(world: World, incident_id: IncidentId) -> None:
@@ -150,7 +151,7 @@ async def _publish_once(
 
 
 async def _send_all(
-    sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: MembersTask
+    sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: RespondersTask
 ) -> list[Exception]:
     part = f"a part of {incident.name}"
     failures = await asyncio.gather(
@@ -161,7 +162,9 @@ async def _send_all(
     return [*sender.failures, *(failure for failure in failures if failure is not None)]
 
 
-async def _publish_again(world: World, incident_id: IncidentId, people: MembersTask) -> None:
+async def _publish_again(
+    world: World, incident_id: IncidentId, people: MembersTask | RespondersTask
+) -> None:
     """Publish again once these people are known; nothing waited for them."""
     failure = await attempt("whom to invite", people)
     if failure is None and not people.result():
@@ -270,7 +273,6 @@ async def _read_snapshot(
         await store.publications.begin_snapshot(conn)
         incident = await store.incidents.get(conn, publication.incident_id)
         assert incident is not None
-        service = world.config.of(incident.service)
         final = await store.messages.final_keys(conn, incident.id, is_open=incident.open)
         set_aside = await store.set_aside.of_incident(conn, incident.id)
         unreadable: list[str] = []
@@ -287,12 +289,22 @@ async def _read_snapshot(
             updates=await store.updates.of_incident(conn, incident.id, unreadable),
             reminders=await store.reminders.of_incident(conn, incident.id, unreadable),
             tasks=await store.tasks.of_incident(conn, incident.id, unreadable),
+            to_confirm=await store.confirmations.of_incident(conn, incident.id, unreadable),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
-            scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
-            responder_groups=world.directory.group_ids(service.responders.groups),
+            services=rules.service_names.served(world.config, world.playbooks),
+            scenarios=rules.fitting.to_choose(world.playbooks, incident),
+            responder_groups={
+                service: world.directory.group_ids(world.config.of(service).responders.groups)
+                for service in incident.services
+            },
             known_groups=world.directory.known_groups,
             publish_error=publication.error,
-            runbooks_base_url=service.runbooks,
+            runbooks_base_urls={
+                service: world.config.of(service).runbooks for service in incident.services
+            },
+            own_clusters={
+                service: world.config.of(service).cluster for service in incident.services
+            },
             final_keys=final,
             set_aside=set_aside,
             unreadable=tuple(unreadable),
@@ -301,16 +313,20 @@ async def _read_snapshot(
         return without_orphans(snapshot)
 
 
-async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
-    if not incident.open:
-        return frozenset()
-    return await _members(world, world.config.of(incident.service).responders)
+async def _responders(world: World, incident: Incident) -> dict[str, frozenset[UserId]]:
+    """Whom to invite, by service."""
+    services = incident.services if incident.open else ()
+    configs = [world.config.of(service) for service in services]
+    found = await asyncio.gather(*(_members(world, each, each.responders) for each in configs))
+    return {service: users for service, users in zip(services, found, strict=True) if users}
 
 
-async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
+async def _members(
+    world: World, service: config.ServiceConfig, people: config.MemberSelector
+) -> frozenset[UserId]:
     """Whom to invite; raises SlackError, and then the bot tries again."""
     try:
-        return (await world.directory.cached_membership(people)).everybody
+        return (await on_call.cached_membership(world, service, people)).everybody
     except slack.client.SlackError:
         raise
     except UserError as error:
@@ -320,14 +336,16 @@ async def _members(world: World, people: config.MemberSelector) -> frozenset[Use
 
 
 async def _invite_responders(
-    sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: MembersTask
+    sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: RespondersTask
 ) -> None:
     """Invite the responders if they are known before everything else is sent."""
     if await _are_known(sender, sending, responders):
         await _send_changed(sender, channel.invite_responders(incident, responders.result()))
 
 
-async def _are_known(sender: Sender, sending: asyncio.Task[None], people: MembersTask) -> bool:
+async def _are_known(
+    sender: Sender, sending: asyncio.Task[None], people: MembersTask | RespondersTask
+) -> bool:
     """Whether these people are known, or could not be read, once everything else is sent.
 
     After a failure this waits a moment longer: it may be the same again, and counts as such.
@@ -355,7 +373,8 @@ async def _invite_approvers_of(
     sending: asyncio.Task[None],
     service: str,
 ) -> None:
-    approvers = asyncio.create_task(_members(world, world.config.of(service).approvers))
+    team = world.config.of(service)
+    approvers = asyncio.create_task(_members(world, team, team.approvers))
     if await _are_known(sender, sending, approvers):
         key = channel.approvers_key(snapshot.incident, service)
         inviting = _invite_found(sender, key, approvers)

@@ -54,12 +54,12 @@ def _execution_id(entry: Entry) -> int | None:
 def _subject(entry: Entry) -> str:
     """What an entry is about: a step, a plan, a task, or only itself."""
     match entry:
-        case Entry(detail=ReadDone(step=step)):
-            return step
+        case Entry(detail=ReadDone(step=step, place=place)):
+            return f"{step} {place}"
         case Entry(kind=EntryKind.SUCCEEDED | EntryKind.FAILED, detail=detail) if (
             isinstance(detail, ExecutionDetail) and detail.plan_digest
         ):
             return detail.plan_digest
         case Entry(kind=EntryKind.DONE_BY_HAND | EntryKind.REOPENED):
-            return f"task {entry.text}"
+            return f"task {entry.text} {entry.detail.place}"
     return str(entry.id)

@@ -28,9 +28,16 @@ def parse_severity(text: str) -> Severity | None:
     return Severity(f"sev{match[1]}") if match else None
 
 
-def incident_title(text: str, severity: Severity, scenario: Scenario | None) -> str:
-    """The first line of what people wrote, short enough for a header; never empty."""
+def incident_title(
+    text: str, severity: Severity, scenario: Scenario | None, *, is_name: bool = False
+) -> str:
+    """The first line of what people wrote, short enough for a header; never empty.
+
+    Where it is only the service's name (`is_name`), the scenario says what is wrong.
+    """
     words = " ".join((text.strip().splitlines() or [""])[0].split())
+    if scenario and words and is_name:
+        words = f"{words.rstrip(':')}: {scenario.title}"
     if not words:
         return scenario.title if scenario else f"{severity.label} incident"
     return words if len(words) <= TITLE_LENGTH else words[: TITLE_LENGTH - 1].rstrip() + "…"
@@ -119,19 +126,19 @@ def check_open(incident: Incident) -> None:
         )
 
 
-def attached_name(incident: Incident) -> str | None:
-    """The name of the chosen scenario, `service/id`, or None while none is chosen."""
-    if incident.scenario is None:
-        return None
-    return ScenarioRef(incident.playbook, incident.scenario).name
+def check_has_not(incident: Incident, service: str) -> None:
+    """Raise UserError for a service that the incident has."""
+    if service in incident.services:
+        raise UserError(f"{incident.name} already has {service}. Nothing was changed.")
 
 
 def mismatched_scenario(playbooks: Sequence[Playbook], incident: Incident) -> Scenario | None:
-    """The chosen scenario if it is meant for another severity and others fit this one."""
+    """The chosen scenario if it is meant for another severity and others of its service fit."""
     chosen, severity = incident.scenario, incident.severity
     if chosen is None or chosen.severity is severity:
         return None
-    fits = any(ref.scenario.severity is severity for ref in all_scenarios(playbooks))
+    own = [playbook for playbook in playbooks if playbook.service == incident.service]
+    fits = any(ref.scenario.severity is severity for ref in all_scenarios(own))
     return chosen if fits else None
 
 

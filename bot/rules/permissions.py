@@ -1,6 +1,6 @@
 """Decisions about people: who may act, approve, deny and extend."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from datetime import datetime
 
 from bot import durations
@@ -10,6 +10,7 @@ from bot.model import (
     Execution,
     ExecutionState,
     Incident,
+    Membership,
     Person,
     Playbook,
     Severity,
@@ -17,10 +18,12 @@ from bot.model import (
     UserError,
     UserId,
 )
+from bot.model.text import listed
 from bot.rules.changes import EXTENSION
 from bot.rules.incidents import check_open
 
 CUSTOMER_MESSAGE = "customer-message"  # the action that tells customers
+MAX_APPROVERS = 5  # people that a sentence names; of more, any is asked
 
 
 def customer_severities(playbook: Playbook) -> tuple[Severity, ...]:
@@ -33,13 +36,18 @@ def customer_severities(playbook: Playbook) -> tuple[Severity, ...]:
 
 
 def informs_customers(incident: Incident) -> bool:
-    """Whether customers are informed at the incident's severity."""
+    """Whether customers are informed at the incident's severity, as its own service decides."""
     return incident.severity in customer_severities(incident.playbook)
 
 
 def check_informs_customers(incident: Incident) -> None:
     """Raise UserError for an incident that is resolved or not severe enough for customers."""
     check_open(incident)
+    if not incident.service:
+        raise UserError(
+            f"Nobody has chosen the service of {incident.name}. Nothing was done; choose it in the "
+            "channel first."
+        )
     if not informs_customers(incident):
         informed = [severity.label for severity in customer_severities(incident.playbook)]
         raise UserError(
@@ -92,26 +100,56 @@ def _is_guest(person: Person) -> bool:
     return (person.guest or person.external) and not (person.bot or person.deactivated)
 
 
+def check_may_take_over(
+    incident: Incident, commander: UserId, person: Person, team: Container[UserId]
+) -> None:
+    """Raise UserError unless this person may take command from the commander.
+
+    `team` are the responders and the approvers of its services.
+    """
+    check_may_act(person)
+    if person.id not in team:
+        raise UserError(
+            f"<@{commander}> is in command of {incident.name}, and only responders and approvers "
+            f"of {_services(incident)} can change that. Nothing was changed; ask "
+            f"<@{commander}>, or one of them."
+        )
+
+
+def _services(incident: Incident) -> str:
+    return listed([each for each in incident.services if each], "or") or "its service"
+
+
+def command_conflict(incident: Incident) -> UserError:
+    """The error for a person who was too late: who has taken command, and when."""
+    if incident.commander is None or incident.commanded_at is None:
+        return UserError("Nobody is in command any more. Nothing was changed; take command anew.")
+    return UserError(
+        f"<@{incident.commander}> took command at {incident.commanded_at:%H:%M:%S} UTC. Nothing "
+        "was changed. To take it from them, press *Take over command…* on the card."
+    )
+
+
 def check_may_resolve(
     incident: Incident, person: Person, team: Container[UserId], appointed_by: UserId | None
 ) -> None:
     """Raise UserError unless this person may resolve the incident, which voids what waits.
 
-    `team` are the responders and the approvers. Somebody else may if they declared it, or if
-    another person put them in command.
+    `team` are the responders and the approvers of its services. Somebody else may if they declared
+    it, or if another person put them in command.
     """
     check_may_act(person)
     is_appointed = person.id == incident.commander and appointed_by != person.id
     if person.id in team or person.id == incident.declared_by or is_appointed:
         return
     raise UserError(
-        f"You are neither a responder nor an approver, so you cannot resolve {incident.name}. "
-        "Nothing was done; ask one of them."
+        f"You are neither a responder nor an approver of {_services(incident)}, so you cannot "
+        f"resolve {incident.name}. Nothing was done; ask one of them."
     )
 
 
 def check_may_approve(
-    execution: Execution, person: Person, approvers: Container[UserId], now: datetime
+    execution: Execution, person: Person, approvers: Membership, now: datetime
 ) -> None:
     """Raise UserError unless this person may approve this execution now: the gate to production."""
     if execution.state is not ExecutionState.PROPOSED:
@@ -120,10 +158,38 @@ def check_may_approve(
         raise UserError("This request has expired. Nothing was approved; request it again.")
     _check_not_requester(execution, person)
     check_may_act(person)
-    if person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was approved; ask one of the approvers.")
+    _check_is_approver(execution, person, approvers, "approved")
     if any(approval.by == person.id for approval in execution.approvals):
         raise UserError("You have already approved this. It needs another person's approval.")
+
+
+def _check_is_approver(
+    execution: Execution, person: Person, approvers: Membership, done: str
+) -> None:
+    """Raise UserError for somebody who is none: whose approver they are not, and who these are.
+
+    And what is not known of them.
+    """
+    if person.id in approvers:
+        return
+    service = execution.place.service
+    people = [f"<@{user}>" for user in sorted(approvers.everybody - set(execution.requesters))]
+    named = f": {listed(people, 'or')}" if 0 < len(people) <= MAX_APPROVERS else ""
+    doubts = "".join(f" {sentence}" for sentence in _doubts(approvers))
+    raise UserError(
+        f"You are not an approver{f' of {service}' if service else ''}. Nothing was {done}; ask "
+        f"one of the approvers{named}.{doubts}"
+    )
+
+
+def _doubts(approvers: Membership) -> Iterator[str]:
+    """Why somebody on call may not be known as such."""
+    yield from approvers.unanswered
+    if approvers.unmatched:
+        yield (
+            f"Slack knows nobody by the e-mail address of {', '.join(approvers.unmatched)}, who "
+            "is on call: add it under people in RUNBOLT_CONFIG."
+        )
 
 
 def _check_not_requester(execution: Execution, person: Person) -> None:
@@ -141,7 +207,7 @@ def _check_not_requester(execution: Execution, person: Person) -> None:
 
 
 def check_may_deny(
-    execution: Execution, person: Person, approvers: Container[UserId], *, done: str = "denied"
+    execution: Execution, person: Person, approvers: Membership, *, done: str = "denied"
 ) -> None:
     """Raise UserError unless this person is an approver, or withdraws their own request.
 
@@ -150,8 +216,8 @@ def check_may_deny(
     if execution.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         raise UserError(f"{_why_not_pending(execution)} Nothing was {done}.")
     check_may_act(person)
-    if person.id != execution.requested_by and person.id not in approvers:
-        raise UserError(f"You are not an approver. Nothing was {done}; ask one of the approvers.")
+    if person.id != execution.requested_by:
+        _check_is_approver(execution, person, approvers, done)
 
 
 def check_may_withdraw(execution: Execution, user_id: UserId) -> None:
@@ -167,7 +233,7 @@ def check_may_extend(
     change: TemporaryChange | None,
     execution: Execution,
     person: Person,
-    approvers: Container[UserId],
+    approvers: Membership,
     now: datetime,
     seen_end: datetime,
 ) -> None:
@@ -191,8 +257,7 @@ def check_may_extend(
             "You requested this yourself, so you cannot extend it. Another approver has to."
         )
     check_may_act(person)
-    if person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was extended; ask one of the approvers.")
+    _check_is_approver(execution, person, approvers, "extended")
     if change.ends_at + EXTENSION > change.started_at + LONGEST_TEMPORARY:
         longest = durations.describe(LONGEST_TEMPORARY)
         raise UserError(

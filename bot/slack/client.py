@@ -53,7 +53,7 @@ Page = tuple[list[Any], str | None]
 MACHINE_KEYS_TEXT = """
 token channel channels channel_id channel_ids user users user_id usergroup ts thread_ts message_ts
 timestamp cursor trigger_id view_id hash action_id block_id callback_id external_id private_metadata
-metadata type style value emoji length image_url headers
+metadata type style value emoji length image_url headers email
 """
 MACHINE_KEYS = frozenset(MACHINE_KEYS_TEXT.split())
 # Longer ones are masked in a thread, so that nobody waits for it.

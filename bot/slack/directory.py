@@ -52,6 +52,16 @@ class Directory:
                 ) from error
             raise _no_answer("who you are", error) from error
 
+    async def find_by_email(self, address: str) -> UserId | None:
+        """The user with this e-mail address now, None where Slack has none; raises SlackError."""
+        try:
+            answer = await slack.client.call(self._slack.users_lookupByEmail(email=address))
+            return UserId(answer["user"]["id"])
+        except slack.client.SlackError as error:
+            if error.code == "users_not_found":
+                return None
+            raise _no_answer("who is on call", error) from error
+
     async def full_members(self, user_ids: Iterable[UserId], enough: int) -> frozenset[UserId]:
         """Those who are active full members, as Slack knows them now: at least `enough`, or all.
 

@@ -6,6 +6,7 @@ share, must not wait for a flow that waits for what the checker has locked.
 
 from bot.store import (
     clock,
+    confirmations,
     deliveries,
     executions,
     incidents,
@@ -22,6 +23,7 @@ from bot.store import (
 
 __all__ = [
     "clock",
+    "confirmations",
     "deliveries",
     "executions",
     "incidents",

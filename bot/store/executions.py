@@ -47,11 +47,11 @@ async def insert(conn: Conn, new: NewExecution) -> Execution:
     query = """
         INSERT INTO executions (incident_id, place, step_id, title, action, params, risk, plan,
             plan_digest, state, requested_by, requested_at, reason, approvals_needed, expires_at,
-            requirement, undo_of, heartbeat_at)
+            requirement, undo_of, second_step, heartbeat_at)
         VALUES (%(incident_id)s, %(place)s, %(step_id)s, %(title)s, %(action)s, %(params)s,
             %(risk)s, %(plan)s, %(plan_digest)s, %(state)s, %(requested_by)s, %(requested_at)s,
             %(reason)s, %(approvals_needed)s, %(expires_at)s, %(requirement)s, %(undo_of)s,
-            %(requested_at)s)
+            %(second_step)s, %(requested_at)s)
         RETURNING {columns}
     """
     plan = None if new.plan is None else db.exact_json(new.plan)
@@ -99,7 +99,7 @@ async def for_publishing(
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
             requirement, started_at, heartbeat_at, finished_at, progress, outcome, check_passed,
             decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence, holds_target,
-            nudged_at, shortage, edited,
+            nudged_at, shortage, edited, available, called, second_step,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan

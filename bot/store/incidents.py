@@ -1,9 +1,19 @@
 """Incidents: their row, their channel, and the open ones."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.model import Incident, IncidentId, NewIncident, Playbook, Severity, Status, UserId
+from bot.model import (
+    FurtherPlaybook,
+    Incident,
+    IncidentId,
+    NewIncident,
+    Playbook,
+    Severity,
+    Status,
+    UserId,
+)
 from bot.store import db
 from bot.store.db import Conn
 
@@ -28,16 +38,17 @@ async def lock_declarations(conn: Conn, title: str, severity: Severity) -> None:
 
 
 async def recent_duplicate(
-    conn: Conn, title: str, severity: Severity, since: datetime
+    conn: Conn, title: str, severity: Severity, service: str, since: datetime
 ) -> Incident | None:
-    """The open incident with the same title and severity declared after `since`, or None."""
+    """The open incident of this title, severity and service declared after `since`, or None."""
     query = """
         SELECT {columns} FROM incidents
         WHERE title = %(title)s AND severity = %(severity)s AND declared_at > %(since)s
-          AND status <> 'resolved'
+          AND status <> 'resolved' AND playbook ->> 'service' = %(service)s
         ORDER BY id DESC LIMIT 1
     """
-    return await db.fetch_first(conn, Incident, query, title=title, severity=severity, since=since)
+    values = {"title": title, "severity": severity, "service": db.Key(service), "since": since}
+    return await db.fetch_first(conn, Incident, query, **values)
 
 
 async def open_with_same_title(conn: Conn, incident: Incident) -> Incident | None:
@@ -70,29 +81,45 @@ async def in_channel(conn: Conn, channel: str) -> Incident | None:
 
 
 async def list_open(
-    conn: Conn, limit: int, unreadable: list[str] | None = None
+    conn: Conn, limit: int, unreadable: list[str] | None = None, service: str | None = None
 ) -> tuple[Incident, ...]:
-    """The open incidents, worst first, and no more than `limit`: each row has its playbook."""
+    """The open incidents, worst first, and no more than `limit`: each row has its playbook.
+
+    Those of all services, or of one.
+    """
     query = """
-        SELECT {columns} FROM incidents WHERE status <> 'resolved'
+        SELECT {columns} FROM incidents
+        WHERE status <> 'resolved'
+          AND (%(service)s::text IS NULL OR playbook ->> 'service' = %(service)s)
         ORDER BY severity, id LIMIT %(limit)s
     """
-    return await db.fetch_all(conn, Incident, query, unreadable, limit=limit)
+    return await db.fetch_all(conn, Incident, query, unreadable, limit=limit, service=_key(service))
 
 
 async def list_open_of_service(conn: Conn, service: str, limit: int) -> tuple[Incident, ...]:
-    """The open incidents of a service, worst first."""
+    """The open incidents of a service, worst first; also those that took it in."""
     query = """
         SELECT {columns} FROM incidents
-        WHERE status <> 'resolved' AND playbook ->> 'service' = %(service)s
+        WHERE status <> 'resolved' AND (playbook ->> 'service' = %(service)s
+            OR further_playbooks @> jsonb_build_array(jsonb_build_object('playbook',
+                jsonb_build_object('service', %(service)s::text))))
         ORDER BY severity, id LIMIT %(limit)s
     """
     return await db.fetch_all(conn, Incident, query, service=db.Key(service), limit=limit)
 
 
-async def count_open(conn: Conn) -> int:
+def _key(service: str | None) -> db.Key | None:
+    return None if service is None else db.Key(service)
+
+
+async def count_open(conn: Conn, service: str | None = None) -> int:
     """How many incidents are open."""
-    cursor = await conn.execute("SELECT count(*) FROM incidents WHERE status <> 'resolved'")
+    query = """
+        SELECT count(*) FROM incidents
+        WHERE status <> 'resolved'
+          AND (%(service)s::text IS NULL OR playbook ->> 'service' = %(service)s)
+    """
+    cursor = await conn.execute(query, {"service": _key(service)})
     [count] = await cursor.fetchall()
     return int(count[0])
 
@@ -125,9 +152,9 @@ async def awaits_channel(conn: Conn, incident_id: IncidentId, now: datetime) -> 
 
 
 async def set_scenario(
-    conn: Conn, incident_id: IncidentId, playbook: Playbook, scenario_id: str
+    conn: Conn, incident_id: IncidentId, playbook: Playbook, scenario_id: str | None
 ) -> Incident:
-    """Set the playbook and its scenario."""
+    """Set the playbook and its scenario, or none of its scenarios yet."""
     query = """
         UPDATE incidents SET playbook = %(playbook)s, scenario_id = %(scenario_id)s
         WHERE id = %(id)s RETURNING {columns}
@@ -139,6 +166,19 @@ async def set_scenario(
         id=incident_id,
         playbook=db.exact_json(playbook),
         scenario_id=scenario_id,
+    )
+
+
+async def set_further_playbooks(
+    conn: Conn, incident_id: IncidentId, playbooks: Sequence[FurtherPlaybook]
+) -> Incident:
+    """Set the playbooks of the services that it took in, and their scenarios."""
+    query = """
+        UPDATE incidents SET further_playbooks = %(playbooks)s WHERE id = %(id)s
+        RETURNING {columns}
+    """
+    return await db.fetch_one(
+        conn, Incident, query, id=incident_id, playbooks=db.exact_json(list(playbooks))
     )
 
 

@@ -72,9 +72,10 @@ class DocumentLoader(TimeLoader):
 
 def _is_deep(document: Any) -> bool:
     """Whether it has more than MAX_DEPTH levels of arrays and objects."""
-    level = _containers([document])
-    for _ in range(MAX_DEPTH):
+    level, depth = _containers([document]), 0
+    while level and depth < MAX_DEPTH:
         level = [part for whole in level for part in _containers(_parts(whole))]
+        depth += 1
     return bool(level)
 
 

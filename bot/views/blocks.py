@@ -23,6 +23,8 @@ MAX_TABLE_COLUMNS = 20  # columns
 TABLE_LENGTH = 9_000  # our own; Slack takes 10,000
 TABLE_CELL_LENGTH = 200  # our own
 TABLE_PAGE_ROWS = 10  # rows
+MAX_OPTIONS = 100  # of a menu
+MIN_QUERY_LENGTH = 1  # characters before Slack asks the app for options
 NUMBER_LENGTH = 100
 PREFORMATTED_LENGTH = 2_900
 MAX_CHARTS = 2  # of one message
@@ -281,6 +283,17 @@ def select(
     }
     initial_options = [option for option in options if option["value"] == initial]
     return {**element, "initial_option": initial_options[0]} if initial_options else element
+
+
+def menu(
+    action_id: str, placeholder: str, options: Sequence[Element], initial: str = ""
+) -> Element:
+    """A menu, or where it has too many options a search: Slack then asks the app for some."""
+    element = select(action_id, placeholder, options, initial)
+    if len(options) <= MAX_OPTIONS:
+        return element
+    del element["options"]
+    return {**element, "type": "external_select", "min_query_length": MIN_QUERY_LENGTH}
 
 
 def multi_select(placeholder: str, options: Sequence[Element]) -> Element:

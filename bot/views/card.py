@@ -14,7 +14,7 @@ from bot.model import (
     Status,
 )
 from bot.model.entries import StatusChanged
-from bot.views import action_ids, blocks, customers, temporary_changes, text
+from bot.views import action_ids, blocks, choosing, customers, temporary_changes, text
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import Message
 from bot.views.snapshot import IncidentSnapshot
@@ -41,6 +41,7 @@ def message(snapshot: IncidentSnapshot) -> Message:
     parts = [
         blocks.header(heading(incident)),
         *_impact(snapshot),
+        *choosing.proposed_service(snapshot),
         *temporary_changes.lines(snapshot),
         blocks.fields(*_fields(snapshot).split("\n---\n")),
         *_latest(snapshot),
@@ -83,6 +84,7 @@ def _latest(snapshot: IncidentSnapshot) -> list[Block]:
     ]
     mrkdwn = text.render(
         "card_latest",
+        incident=snapshot.incident,
         update=snapshot.latest_update if snapshot.incident.open else None,
         changed=_last_change(snapshot),
         made=rules.next_status.last_made(snapshot.executions),
@@ -170,12 +172,10 @@ def _buttons(incident: Incident) -> list[Element]:
 
 
 def _take_command(incident: Incident) -> Element:
-    """One click while nobody is in command; after that the button needs a confirmation."""
+    """One click while nobody is in command; after that a form asks first, and names who is."""
     if incident.commander is None:
         return blocks.button("Take command", action_ids.TAKE_COMMAND, incident.id, style="primary")
-    label, mrkdwn = "Take over command", text.render("take_command")
-    confirm = blocks.confirm_dialog("Take over command?", mrkdwn, label, style="primary")
-    return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, confirm=confirm)
+    return blocks.button("Take over command…", action_ids.TAKE_OVER, incident.id)
 
 
 def _tell_customers(incident: Incident) -> Element:

@@ -1,12 +1,13 @@
 """What Slack shows of an incident: its channel, and its message among the announcements."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from operator import attrgetter, itemgetter
 
 from bot import rules
 from bot.model import (
+    AttachedPlaybook,
     Entry,
     EntryKind,
     Execution,
@@ -14,7 +15,6 @@ from bot.model import (
     Incident,
     Risk,
     Scenario,
-    ScenarioRef,
     Step,
     TaskKind,
 )
@@ -23,6 +23,7 @@ from bot.views import (
     action_ids,
     blocks,
     card,
+    choosing,
     contacts,
     customers,
     execution,
@@ -38,11 +39,13 @@ from bot.views.slack_items import Bookmark, File, Invitation, Message, Pin, Slac
 from bot.views.snapshot import IncidentSnapshot
 
 TOPIC_LENGTH = 250
-APPROVERS_KEY = "approvers"
+RESPONDERS_KEY, APPROVERS_KEY = "responders", "approvers"
 
 # These entries are messages of the channel; the others only change a message that is there.
 POSTED = (
+    EntryKind.SERVICE_CHOSEN,
     EntryKind.SCENARIO_CHOSEN,
+    EntryKind.SERVICE_ADDED,
     EntryKind.COMMAND_TAKEN,
     EntryKind.SEVERITY_CHANGED,
     EntryKind.STATUS_CHANGED,
@@ -60,7 +63,8 @@ def render_channel(snapshot: IncidentSnapshot) -> Iterator[SlackItem]:
     Each item is rendered when its turn comes: of notes there may be thousands.
     """
     yield card.message(snapshot)
-    yield _playbook(snapshot)
+    for attached in snapshot.incident.playbooks:
+        yield _playbook(snapshot, attached)
     yield Topic(_topic(snapshot.incident))
     yield _announcement(snapshot)
     yield from _bookmarks(snapshot)
@@ -68,6 +72,7 @@ def render_channel(snapshot: IncidentSnapshot) -> Iterator[SlackItem]:
     messages = heapq.merge(_posted_entries(snapshot), _dated_messages(snapshot), key=itemgetter(0))
     for _, message in messages:
         yield message
+    yield from _invite_called(snapshot)
     if not snapshot.incident.open:
         yield from _closing_items(snapshot)
 
@@ -104,20 +109,40 @@ def invite_declarer(incident: Incident) -> Invitation:
     return Invitation("declarer", (incident.declared_by,))
 
 
-def invite_responders(incident: Incident, users: Iterable[str]) -> list[SlackItem]:
-    """Invite the responders to the channel of an open incident."""
-    others = tuple(sorted(set(users) - {incident.declared_by}))
-    return [Invitation("responders", others)] if others and incident.open else []
+def invite_responders(
+    incident: Incident, responders: Mapping[str, Collection[str]]
+) -> list[SlackItem]:
+    """Invite the responders of each service to the channel of an open incident, each once."""
+    items, known = list[SlackItem](), {str(incident.declared_by)}
+    for service in incident.services if incident.open else ():
+        others = set(responders.get(service, ())) - known
+        known |= others
+        if others:
+            key = _key_of_service(RESPONDERS_KEY, incident, service)
+            items.append(Invitation(key, tuple(sorted(others))))
+    return items
 
 
 def approvers_key(incident: Incident, service: str) -> str:
     """The key of the invitation of a service's approvers."""
-    return APPROVERS_KEY if service == incident.service else f"{APPROVERS_KEY} of {service}"
+    return _key_of_service(APPROVERS_KEY, incident, service)
+
+
+def _key_of_service(key: str, incident: Incident, service: str) -> str:
+    return key if service == incident.service else f"{key} of {service}"
 
 
 def invite_approvers(key: str, users: Iterable[str]) -> list[SlackItem]:
     """Invite the approvers to the channel with the request."""
     return [Invitation(key, tuple(sorted(users)))] if users else []
+
+
+def _invite_called(snapshot: IncidentSnapshot) -> Iterator[Invitation]:
+    """Invite the people of the next level, who were called because nobody else is on call."""
+    for waiting in snapshot.awaiting_approval:
+        called = waiting.available.called if waiting.available else ()
+        if called:
+            yield Invitation(f"called:{waiting.id}", tuple(sorted(each.user for each in called)))
 
 
 def _changes(snapshot: IncidentSnapshot) -> list[Execution]:
@@ -133,61 +158,73 @@ def _topic(incident: Incident) -> str:
 
 def _bookmarks(snapshot: IncidentSnapshot) -> list[Bookmark]:
     incident = snapshot.incident
-    runbooks = contacts.runbooks(incident.playbook, snapshot.runbooks_base_url)
-    links = [(link.title, address or "") for link, address in runbooks]
+    own, *further = incident.playbooks
+    links = _links(snapshot, own)
     if incident.source_link:
         links.append(("Where it began", incident.source_link))
+    bookmarks = [(f"bookmark:{number}", *link) for number, link in enumerate(links)]
+    for attached in further:
+        bookmarks += [
+            (f"bookmark:{attached.prefix}{number}", *link)
+            for number, link in enumerate(_links(snapshot, attached))
+        ]
     return [
-        Bookmark(f"bookmark:{number}", title, address)
-        for number, (title, address) in enumerate(links)
+        Bookmark(key, title, address)
+        for key, title, address in bookmarks
         if text.HTTP_URL.fullmatch(address)
     ]
 
 
-def _playbook(snapshot: IncidentSnapshot) -> Message:
-    scenario = snapshot.incident.scenario
+def _links(snapshot: IncidentSnapshot, attached: AttachedPlaybook) -> list[tuple[str, str]]:
+    """The pages of a playbook, with their addresses, empty where they are not known."""
+    base_url = snapshot.runbooks_base_urls[attached.service]
+    runbooks = contacts.runbooks(attached.playbook, base_url)
+    return [(link.title, address or "") for link, address in runbooks]
+
+
+def _playbook(snapshot: IncidentSnapshot, attached: AttachedPlaybook) -> Message:
+    scenario = attached.scenario
     if scenario is None:
-        return _scenario_choice(snapshot)
-    parts = _steps(snapshot, scenario, roomy=True)
+        return choosing.message(snapshot, attached)
+    title = _playbook_title(snapshot, attached, scenario)
+    parts = _steps(snapshot, attached, scenario, title, roomy=True)
     if len(parts) > blocks.MAX_BLOCKS:
-        parts = _steps(snapshot, scenario, roomy=False)
-    return Message("playbook", text.render("playbook", scenario=scenario), parts)
+        parts = _steps(snapshot, attached, scenario, title, roomy=False)
+    key = slack_items.playbook_key(attached)
+    return Message(key, text.render("playbook", title=title), parts)
 
 
-def _steps(snapshot: IncidentSnapshot, scenario: Scenario, *, roomy: bool) -> list[Block]:
+def _playbook_title(
+    snapshot: IncidentSnapshot, attached: AttachedPlaybook, scenario: Scenario
+) -> str:
+    """The scenario's title, with that of the service where the incident has several."""
+    if not snapshot.incident.has_several_services:
+        return scenario.title
+    return f"{attached.playbook.title} · {scenario.title}"
+
+
+def _steps(
+    snapshot: IncidentSnapshot,
+    attached: AttachedPlaybook,
+    scenario: Scenario,
+    title: str,
+    *,
+    roomy: bool,
+) -> list[Block]:
     """Symptoms and steps; where they are not `roomy`, the steps take fewer blocks."""
     symptoms = text.render("symptoms", scenario=scenario, ticked=snapshot.ticked_symptoms)
-    parts = [blocks.header(f":notebook: {scenario.title}"), *blocks.sections(symptoms)]
+    parts = [blocks.header(f":notebook: {title}"), *blocks.sections(symptoms)]
     for phase in dict.fromkeys(step.phase for step in scenario.steps):
         parts.append(blocks.divider())
         parts.append(blocks.section(text.render("phase", phase=phase)))
         steps = [step for step in scenario.steps if step.phase is phase]
         for number, step in enumerate(steps, 1):
             parts += _step(snapshot, step, number, roomy=roomy)
-    runbooks = contacts.runbooks(snapshot.incident.playbook, snapshot.runbooks_base_url)
+    base_url = snapshot.runbooks_base_urls[attached.service]
+    runbooks = contacts.runbooks(attached.playbook, base_url)
     if runbooks:
         parts.append(blocks.context(text.render("runbooks", runbooks=runbooks)))
     return parts
-
-
-def _scenario_choice(snapshot: IncidentSnapshot) -> Message:
-    incident = snapshot.incident
-    options = [
-        blocks.option(_scenario_title(snapshot, ref), ref.name) for ref in snapshot.scenarios
-    ]
-    fits = any(ref.scenario.severity is incident.severity for ref in snapshot.scenarios)
-    mrkdwn = text.render("choose_scenario", incident=incident, fits=fits)
-    parts = [blocks.section(mrkdwn)]
-    if options and incident.open:
-        menu = blocks.select(action_ids.CHOOSE_SCENARIO, "Choose", options[:100])
-        parts.append(blocks.actions("scenarios", menu))
-    return Message("playbook", mrkdwn, parts)
-
-
-def _scenario_title(snapshot: IncidentSnapshot, ref: ScenarioRef) -> str:
-    services = {other.playbook.service for other in snapshot.scenarios}
-    title = ref.scenario.title
-    return title if len(services) == 1 else f"{ref.playbook.service}: {title}"
 
 
 def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -> list[Block]:
@@ -210,7 +247,9 @@ def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -
 
 def _entry(snapshot: IncidentSnapshot, entry: Entry) -> Message:
     is_over = _is_over(snapshot, entry)
-    mrkdwn = text.render("entry", entry=entry, detail=entry.detail, is_over=is_over)
+    mrkdwn = text.render(
+        "entry", incident=snapshot.incident, entry=entry, detail=entry.detail, is_over=is_over
+    )
     return Message(_entry_key(entry), mrkdwn, blocks.sections(mrkdwn))
 
 
@@ -284,7 +323,7 @@ def _closing_items(snapshot: IncidentSnapshot) -> list[SlackItem]:
             "timeline",
             f"{incident.name.lower()}-timeline.md",
             thread="summary",
-            text=timeline.markdown(incident, snapshot.entries),
+            text=timeline.markdown(incident, snapshot.entries, snapshot.own_clusters),
         ),
     ]
 

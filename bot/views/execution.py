@@ -6,7 +6,7 @@ from pathlib import PurePath
 from bot import rules
 from bot.model import Approval, Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
 from bot.model.text import truncate
-from bot.views import action_ids, blocks, tasks, temporary_changes, text
+from bot.views import action_ids, blocks, slack_items, tasks, temporary_changes, text
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import File, Message
 from bot.views.snapshot import IncidentSnapshot
@@ -54,6 +54,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         whole=_is_whole(snapshot, execution),
         undoable=can_press and rules.changes.can_undo(execution, undo, change),
         mended=_mended_by(snapshot, execution),
+        to_confirm=[each for each in snapshot.to_confirm if each.execution_id == execution.id],
         **approvers,
     )
     parts = [blocks.section(text.render("execution", execution=execution))]
@@ -63,7 +64,9 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     buttons = _buttons(snapshot, execution, undo)
     if buttons and can_press:
         parts.append(blocks.actions("execution", *buttons))
-    notification = text.render("execution_text", execution=execution, **approvers)
+    notification = text.render(
+        "execution_text", incident=snapshot.incident, execution=execution, **approvers
+    )
     return Message(f"execution:{execution.id}", notification, parts)
 
 
@@ -85,21 +88,35 @@ def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, li
     asked = execution.requirement
     if asked is None:
         return {"groups": [], "people": []}
-    known = snapshot.known_groups
+    known, seen = snapshot.known_groups, execution.available
+    on_call = [] if seen is None else [member.user for member in seen.on_call]
+    people = [user for user in asked.users if user not in asked.requesters]
     return {
         "groups": [known[name] for name in asked.groups if name in known],
-        "people": [user for user in asked.users if user not in asked.requesters],
+        "people": [*people, *(user for user in on_call if user not in people)],
     }
+
+
+def confirm_notice(link: str) -> Message:
+    """For one person alone: their approval counts once they confirm it outside Slack."""
+    mrkdwn = text.render("confirm_outside", lasts=rules.second_step.LASTS)
+    button = blocks.link_button("Confirm outside Slack", action_ids.OPEN_LINK, link)
+    parts = [blocks.section(mrkdwn), blocks.actions("confirm", button)]
+    return Message("confirm", mrkdwn, parts)
 
 
 def approver_notices(
     snapshot: IncidentSnapshot, execution: Execution
 ) -> list[tuple[datetime, Message]]:
-    """That nobody can approve it, and the reminder at half of its time: in its thread, with times.
+    """Who is on call, that nobody can approve it, and the reminder: in its thread, with times.
 
     Slack notifies nobody of an edit.
     """
     notices, nudged_at, shortage = [], execution.nudged_at, execution.shortage
+    seen = execution.available
+    if seen is not None and seen.on_call:
+        mrkdwn = text.render("on_call_notice", seen=seen)
+        notices.append((execution.requested_at, _notice(execution, "on_call", mrkdwn)))
     if shortage is not None and (nudged_at is None or shortage.at < nudged_at):
         mrkdwn = text.render(
             "shortage", execution=execution, **_remaining_approvers(snapshot, execution)
@@ -158,7 +175,8 @@ def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[
     undecided = execution.state in UNDECIDED
     words = {"plan": plan, "execution": execution, "undecided": undecided}
     change = snapshot.temporary_change(execution.id)
-    parts = blocks.sections(text.render("plan", change=change, **words))
+    several = snapshot.incident.has_several_services
+    parts = blocks.sections(text.render("plan", change=change, several=several, **words))
     if plan.table is not None and undecided:
         parts += _table(execution.title, plan.table)
     elif plan.diff and not in_thread:
@@ -307,7 +325,7 @@ def _diff_file(execution: Execution) -> list[File]:
     if plan is None or len(plan.diff) <= DIFF_LENGTH:
         return []
     key, thread = f"diff:{execution.id}", f"execution:{execution.id}"
-    name = f"{execution.step_id}-{execution.id}.diff"
+    name = f"{_file_name(execution)}.diff"
     return [File(key, name, thread, text=plan.diff, completes=True)]
 
 
@@ -320,8 +338,8 @@ def _attachment(snapshot: IncidentSnapshot, execution: Execution) -> list[File]:
     if execution.id not in snapshot.attachment_names:
         return []
     suffix = PurePath(snapshot.attachment_names[execution.id]).suffix or ".txt"
-    name = f"{execution.step_id}-{execution.id}{suffix}"
-    return [File(f"file:{execution.id}", name, "playbook", execution.id)]
+    name, thread = f"{_file_name(execution)}{suffix}", _playbook_key(snapshot, execution)
+    return [File(f"file:{execution.id}", name, thread, execution.id)]
 
 
 def _read_result(snapshot: IncidentSnapshot, execution: Execution) -> list[Message]:
@@ -333,7 +351,16 @@ def _read_result(snapshot: IncidentSnapshot, execution: Execution) -> list[Messa
     if execution.read_result is not None:
         parts += _details(execution, execution.read_result)
     parts += tasks.work_through_button(snapshot, execution)
-    return [Message(key, mrkdwn, parts, thread="playbook")]
+    return [Message(key, mrkdwn, parts, thread=_playbook_key(snapshot, execution))]
+
+
+def _playbook_key(snapshot: IncidentSnapshot, execution: Execution) -> str:
+    """The key of the message whose step it ran: its result is in that thread."""
+    return slack_items.playbook_key(snapshot.incident.playbook_of_step(execution.step_id))
+
+
+def _file_name(execution: Execution) -> str:
+    return f"{execution.step_id}-{execution.id}".replace("/", "-")
 
 
 def _details(execution: Execution, result: ReadResult) -> list[Block]:

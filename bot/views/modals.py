@@ -11,15 +11,17 @@ from bot.model import (
     Incident,
     Model,
     ScenarioRef,
+    ServiceName,
     Severity,
     Step,
     TemporaryChange,
     Unfinished,
     UpdateDraft,
+    UserId,
 )
 from bot.model.choices import Options
 from bot.model.text import truncate
-from bot.views import action_ids, blocks, text
+from bot.views import action_ids, blocks, choosing, text
 from bot.views.blocks import Block, Element
 from bot.views.card import status_menu
 from bot.views.parameters import parameter_input
@@ -48,68 +50,81 @@ def declare(
     *,
     metadata: str,
     title: str = "",
+    services: Sequence[ServiceName] = (),
+    service: str = "",
+    candidates: Sequence[str] = (),
+    severity: Severity | None = None,
     best_matches: Sequence[ScenarioRef] = (),
     worst_severity: Severity | None = None,
 ) -> View:
-    """The form to declare an incident: `best_matches` are the scenarios that fit what is ticked."""
+    """The form to declare an incident: `best_matches` are the scenarios that fit what is ticked.
+
+    Of several services it offers the symptoms and playbooks of the one that is chosen; `candidates`
+    are those that the words could mean.
+    """
     title_line = blocks.text_input(
         initial=title, max_length=LONG_TEXT, placeholder="Orders are failing"
     )
-    radio: Element = {"type": "radio_buttons", "options": _severities(scenarios)}
+    several = len(services) > 1
     mrkdwn = text.render(
         "declare_form",
+        ask_service=several and not service,
+        candidates=[each.title for each in services if each.id in candidates],
+        has_scenarios=bool(scenarios),
         matches=best_matches[:MAX_MATCHES],
         total=len(best_matches),
         severity=worst_severity,
     )
+    radio = _severity_radio(scenarios, severity)
     parts = [
         blocks.input_block("title", "What is wrong?", title_line, optional=True),
+        *([_service_field(services, service)] if several else []),
         blocks.section(mrkdwn),  # above the symptoms, whose list is longer than a screen
         *_symptoms(sorted(scenarios, key=lambda ref: ref.scenario.severity))[:MAX_SYMPTOM_GROUPS],
         blocks.input_block("severity", "How bad is it?", radio, hint=SEVERITY_HINT, optional=True),
     ]
     if scenarios:
-        parts.append(_playbooks(scenarios))
+        parts.append(_playbooks(scenarios, service if several else ""))
     return blocks.modal(
         action_ids.DECLARE_FORM, "Declare an incident", parts, submit="Declare", metadata=metadata
     )
 
 
-def _severities(refs: Sequence[ScenarioRef]) -> list[Element]:
-    return [
+def _service_field(services: Sequence[ServiceName], chosen: str) -> Block:
+    """The service; Slack sends the choice at once, and the form then offers its symptoms."""
+    menu = choosing.service_menu(action_ids.FORM_SERVICE, services, chosen)
+    hint = "If you choose none, the channel asks for it."
+    block = blocks.input_block("service", "Service", menu, hint=hint, optional=True)
+    return {**block, "dispatch_action": True}
+
+
+def _severity_radio(refs: Sequence[ScenarioRef], chosen: Severity | None) -> Element:
+    options = [
         blocks.option(truncate(_severity_label(severity, refs), 75), severity.value)
         for severity in Severity
     ]
+    radio: Element = {"type": "radio_buttons", "options": options}
+    initial = [option for option in options if option["value"] == chosen]
+    return {**radio, "initial_option": initial[0]} if initial else radio
 
 
-def playbook(incident: Incident, scenarios: Sequence[ScenarioRef], *, metadata: str) -> View:
-    """The form to choose a playbook; those for the incident's severity come first."""
-    ordered = sorted(scenarios, key=lambda ref: ref.scenario.severity is not incident.severity)
-    scenario = blocks.select("scenario", "Choose a playbook", _scenario_options(ordered))
-    parts = [
-        blocks.section(text.render("playbook_form", incident=incident)),
-        blocks.input_block("scenario", "Playbook", scenario),
-    ]
+def take_over(incident: Incident, commander: UserId, *, is_own: bool, metadata: str) -> View:
+    """The question whether somebody else shall be in command, who `is_own` for who asks."""
+    words = text.render("take_over", incident=incident, commander=commander, is_own=is_own)
+    label = "Take over command" if is_own else "Change commander"
     return blocks.modal(
-        action_ids.PLAYBOOK_FORM, "Choose a playbook", parts, submit="Choose", metadata=metadata
+        action_ids.TAKE_OVER_FORM, label, [blocks.section(words)], submit=label, metadata=metadata
     )
 
 
-def _scenario_options(refs: Sequence[ScenarioRef]) -> list[Element]:
-    several = len({ref.playbook.service for ref in refs}) > 1
-    options = []
-    for ref in refs[:100]:
-        label = f"{ref.scenario.severity.label} · {ref.scenario.title}"
-        if several:
-            label = f"{label} ({ref.playbook.service})"
-        options.append(blocks.option(label, ref.name))
-    return options
-
-
-def _playbooks(refs: Sequence[ScenarioRef]) -> Block:
-    scenario = blocks.select("scenario", "Choose a playbook", _scenario_options(refs))
+def _playbooks(refs: Sequence[ScenarioRef], service: str) -> Block:
+    scenario = blocks.menu(
+        "scenario", choosing.CHOOSE_PLAYBOOK, choosing.scenario_options(refs, several=False)
+    )
     hint = "If you choose none, it is the one that fits; if several fit, choose in the channel."
-    return blocks.input_block("scenario", "Playbook", scenario, hint=hint, optional=True)
+    # Another service's field is another one: else Slack would keep what was chosen in the first.
+    name = f"scenario:{service}" if service else "scenario"
+    return blocks.input_block(name, "Playbook", scenario, hint=hint, optional=True)
 
 
 def _severity_label(severity: Severity, refs: Sequence[ScenarioRef]) -> str:
@@ -184,14 +199,16 @@ def resolve(
             "resolution", "What fixed it?", blocks.text_input(max_length=LONG_TEXT, multiline=True)
         ),
     ]
-    if mrkdwn := _what_the_end_touches(executions, temporary_changes, now):
+    if mrkdwn := _what_the_end_touches(incident, executions, temporary_changes, now):
         parts.append(blocks.section(mrkdwn))
     if temporary_changes:
         parts.append(blocks.section(text.render("resolve_temporary", changes=temporary_changes)))
     if open_checklists:
         parts.append(blocks.section(text.render("resolve_checklists", checklists=open_checklists)))
     if unverified or unreadable:
-        mrkdwn = text.render("resolve_unverified", executions=unverified, unreadable=unreadable)
+        mrkdwn = text.render(
+            "resolve_unverified", incident=incident, executions=unverified, unreadable=unreadable
+        )
         parts.append(blocks.section(mrkdwn))
         reason = blocks.text_input(max_length=1000, multiline=True)
         parts.append(blocks.input_block("despite", "Why can you resolve it all the same?", reason))
@@ -213,14 +230,22 @@ def _all_clear(all_clear: AllClear) -> list[Block]:
 
 
 def _what_the_end_touches(
-    executions: Sequence[Execution], changes: Sequence[TemporaryChange], now: datetime
+    incident: Incident,
+    executions: Sequence[Execution],
+    changes: Sequence[TemporaryChange],
+    now: datetime,
 ) -> str:
     """What is running now, what waits, and what can be undone only while the incident is open."""
     running = [execution for execution in executions if execution.state is ExecutionState.RUNNING]
     waiting = rules.changes.voided_by_resolving(executions, changes)
     undoable = rules.changes.must_undo_before_resolving(executions, changes)
     return text.render(
-        "resolve_executions", running=running, waiting=waiting, undoable=undoable, now=now
+        "resolve_executions",
+        incident=incident,
+        running=running,
+        waiting=waiting,
+        undoable=undoable,
+        now=now,
     )
 
 

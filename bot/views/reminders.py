@@ -68,7 +68,7 @@ def _message(snapshot: IncidentSnapshot, fired: Sequence[Reminder]) -> Message:
         asked=_asked(snapshot, latest),
         times=len(fired),
         snoozed=next((each for each in reversed(fired) if each.snoozed_until), None),
-        groups=snapshot.responder_groups,
+        groups=snapshot.all_responder_groups,
         answered_at=_answered_at(snapshot, latest),
         will_fire_again=snapshot.will_fire_again(latest),
     )
@@ -86,7 +86,7 @@ def _repetition(snapshot: IncidentSnapshot, reminder: Reminder, number: int) -> 
         incident=snapshot.incident,
         reminder=reminder,
         asked=_asked_then(snapshot, reminder),
-        groups=snapshot.responder_groups,
+        groups=snapshot.all_responder_groups,
         answered_at=_answered_at(snapshot, reminder),
         number=number,
     )

@@ -4,10 +4,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from bot.model import ExecutionId
+from bot.model import AttachedPlaybook, ExecutionId
 from bot.views.blocks import Block
 
 INCIDENT_CHANNEL = "incident"
+PLAYBOOK = "playbook"  # the key of the first one
 ANNOUNCEMENTS_CHANNEL = "announcements"
 
 
@@ -69,6 +70,11 @@ class File:
     execution: ExecutionId | None = None
     text: str = ""
     completes: bool = False
+
+
+def playbook_key(attached: AttachedPlaybook) -> str:
+    """The key of the message of one of an incident's playbooks."""
+    return f"{PLAYBOOK}:{attached.service}" if attached.prefix else PLAYBOOK
 
 
 SlackItem = Message | Topic | Bookmark | Invitation | Pin | File

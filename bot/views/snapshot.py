@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.model import (
+    Confirmation,
     Entry,
     Execution,
     ExecutionId,
@@ -11,6 +12,7 @@ from bot.model import (
     Incident,
     Reminder,
     ScenarioRef,
+    ServiceName,
     Step,
     Task,
     TaskKind,
@@ -27,10 +29,13 @@ NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState
 class IncidentSnapshot:
     """What the channel, the announcement and the files are made from.
 
-    `known_groups` are the ids of user groups by their names in the configuration, `scenarios` those
-    that fit the incident's severity, and `runbooks_base_url` the address that relative links belong
-    to. `sent_keys` are the keys of all that Slack shows already.
+    `known_groups` are the ids of user groups by their names in the configuration, and `services`
+    all that there are. By service of the incident: `scenarios` that fit its severity (under its own
+    those of all, while nobody said which it is), `responder_groups`, `runbooks_base_urls`, the
+    addresses that relative links belong to, and `own_clusters`, the clusters in which its steps act
+    unless they name another. `sent_keys` are the keys of all that Slack shows already.
     `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
+    `to_confirm` are approvals that count once they are confirmed outside Slack.
     `changed_since` is what other incidents changed of the last change's target after it.
     `final_keys` has the keys of the messages that never change again: these are not read and not
     sent again. Among the `entries` of an open incident, notes with such a message are missing.
@@ -43,17 +48,20 @@ class IncidentSnapshot:
     reminders: tuple[Reminder, ...]
     tasks: tuple[Task, ...]
     attachment_names: Mapping[ExecutionId, str]
-    scenarios: tuple[ScenarioRef, ...]
-    responder_groups: tuple[str, ...]
+    scenarios: Mapping[str, tuple[ScenarioRef, ...]]
+    responder_groups: Mapping[str, tuple[str, ...]]
     known_groups: Mapping[str, str]
     publish_error: str | None
-    runbooks_base_url: str = ""
+    runbooks_base_urls: Mapping[str, str]
+    own_clusters: Mapping[str, str]
+    services: tuple[ServiceName, ...] = ()
     temporary_changes: tuple[TemporaryChange, ...] = ()
     final_keys: frozenset[str] = frozenset()
     set_aside: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     sent_keys: frozenset[str] = frozenset()
     changed_since: tuple[Execution, ...] = ()
+    to_confirm: tuple[Confirmation, ...] = ()
 
     @property
     def ticked_symptoms(self) -> tuple[str, ...]:
@@ -61,6 +69,12 @@ class IncidentSnapshot:
         details = [entry.detail for entry in self.entries]
         declared = [detail for detail in details if isinstance(detail, Declared)]
         return tuple(symptom for detail in declared for symptom in detail.symptoms)
+
+    @property
+    def all_responder_groups(self) -> tuple[str, ...]:
+        """The groups of responders of all its services."""
+        groups = (group for each in self.responder_groups.values() for group in each)
+        return tuple(dict.fromkeys(groups))
 
     @property
     def awaits_approval(self) -> bool:
@@ -84,7 +98,7 @@ class IncidentSnapshot:
 
     def alternatives(self, step: Step) -> tuple[str, ...]:
         """The titles of the other steps for the same case, which they tell in the same hint."""
-        scenario = self.incident.scenario
+        scenario = self.incident.playbook_of_step(step.id).scenario
         others = [each for each in scenario.steps if each.id != step.id] if scenario else []
         return tuple(each.title for each in others if step.hint and each.hint == step.hint)
 

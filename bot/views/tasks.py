@@ -132,11 +132,12 @@ def _other_buttons(snapshot: IncidentSnapshot, task: Task) -> list[Element]:
 
 def _escalate(snapshot: IncidentSnapshot, task: Task) -> Element:
     """It asks first: people are called at once."""
+    service = snapshot.incident.playbook_of_step(task.step_id).service
     question = text.render_unescaped(
         "escalate",
         title=task.title,
         commander=snapshot.incident.commander,
-        groups=snapshot.responder_groups,
+        groups=snapshot.responder_groups[service],
     )
     confirm = blocks.confirm_dialog("Call somebody now?", question, "Escalate", style="primary")
     return blocks.button("Escalate", action_ids.TASK_ESCALATE, task.id, confirm=confirm)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateError
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from bot import durations
-from bot.model import target
-from bot.model.text import truncate
+from bot import durations, rules
+from bot.model import Incident, Place, target
+from bot.model.text import listed, truncate
 from bot.slack.escaping import escape as escape
 
 LINE_LENGTH = 150
@@ -160,6 +160,17 @@ def list_item(text: str) -> Mrkdwn:
     return Mrkdwn("\n  ".join(text.strip().splitlines()))
 
 
+def place_mark(place: Place | None, incident: Incident, own_clusters: Mapping[str, str]) -> Mrkdwn:
+    """A place in brackets and a space, before what was done there; empty where it is clear."""
+    names = rules.places.names(incident, place, own_clusters) if place else ()
+    return Mrkdwn(f"[{escape(', '.join(names))}] " if names else "")
+
+
+def service_note(place: Place, incident: Incident) -> Mrkdwn:
+    """The service in parentheses behind a title, where the incident has several."""
+    return Mrkdwn(f" ({escape(place.service)})" if incident.has_several_services else "")
+
+
 def channel_link(channel_id: str) -> Mrkdwn:
     """A link to a channel."""
     return Mrkdwn(f"<#{channel_id}>")
@@ -200,6 +211,9 @@ _environment.filters |= {
     "to_person": to_person,
     "list_item": list_item,
     "link": link,
+    "place_mark": place_mark,
+    "service_note": service_note,
+    "joined": listed,
     "quote": quote,
     "utc": utc_time,
     "duration": durations.describe,
@@ -235,6 +249,11 @@ def fill(template: str, **values: Any) -> Mrkdwn:
 def fill_unescaped(template: str, **values: Any) -> str:
     """The same as plain text, for people to edit: it is escaped where it is shown."""
     return _unescaped.from_string(template).render(values).strip()
+
+
+def variables(template: str) -> set[str]:
+    """What a playbook's own template fills in; raises one of TEMPLATE_ERRORS."""
+    return meta.find_undeclared_variables(_unescaped.parse(template))
 
 
 def mentioned_users(text: str) -> tuple[str, ...]:

@@ -1,19 +1,19 @@
 """The timeline and the updates."""
 
 import logging
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot import rules
 from bot.model import Entry, Incident, Status, Update
+from bot.model.text import listed
 from bot.views import blocks, text
 from bot.views.blocks import Block
 from bot.views.slack_items import Message
 
 log = logging.getLogger(__name__)
 
-NAMES_STATUS = re.compile(r"\{[{%][^}]*\b(current_)?status\b")
+STATUS_VARIABLES = {"status", "current_status"}
 MAX_LINES = 30
 MESSAGE_LENGTH = 12_000  # characters
 
@@ -31,7 +31,7 @@ def alert(incident: Incident, update: Update) -> text.Mrkdwn:
     """
     values = {
         "severity": incident.severity.label,
-        "service": incident.playbook.service,
+        "service": listed(incident.services),
         "title": incident.title,
         "status": update.status.value.capitalize(),
         "impact": update.impact,
@@ -56,7 +56,7 @@ def customer_message(incident: Incident, update: Update | None) -> str:
     """
     values = _customer_values(incident, update)
     is_watched = incident.status is Status.MONITORING
-    if is_watched and not NAMES_STATUS.search(incident.playbook.customer_message):
+    if is_watched and not STATUS_VARIABLES & text.variables(incident.playbook.customer_message):
         return text.render_unescaped("customers_while_watched", **values)
     return text.fill_unescaped(incident.playbook.customer_message, **values)
 
@@ -90,10 +90,18 @@ def _utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def page(incident: Incident, entries: Sequence[Entry]) -> list[Block]:
+def page(
+    incident: Incident, entries: Sequence[Entry], own_clusters: Mapping[str, str]
+) -> list[Block]:
     """The newest entries, for one person."""
     lines = [
-        text.render("timeline_line", entry=entry, detail=entry.detail)
+        text.render(
+            "timeline_line",
+            incident=incident,
+            entry=entry,
+            detail=entry.detail,
+            own_clusters=own_clusters,
+        )
         for entry in entries[-MAX_LINES:]
     ]
     shown = _newest_that_fit(lines)
@@ -111,9 +119,13 @@ def _newest_that_fit(lines: Sequence[str]) -> list[str]:
     return newest
 
 
-def markdown(incident: Incident, entries: Sequence[Entry]) -> str:
+def markdown(incident: Incident, entries: Sequence[Entry], own_clusters: Mapping[str, str]) -> str:
     """The whole timeline as a Markdown file, in UTC, with people's Slack ids."""
     peak_severity = rules.incidents.peak_severity(incident, entries)
     return text.render(
-        "timeline_file", incident=incident, entries=entries, peak_severity=peak_severity
+        "timeline_file",
+        incident=incident,
+        entries=entries,
+        peak_severity=peak_severity,
+        own_clusters=own_clusters,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from sandbox.cluster.errors import ApiError, Obj, forbidden, qualified_name, unauthorized
 from sandbox.cluster.requests import Target
@@ -23,15 +24,17 @@ class AccessRequest:
 class Access:
     """The permissions: a known user may do everything until `restrict` or `forbid` is called."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: str) -> None:
+        self.cluster = cluster
         self._tokens: dict[str, str] = {}
         self._renewed = 0
-        self._forbidden: set[tuple[str, str, str]] = set()
+        self._forbidden: set[tuple[str, str, str, str]] = set()
         self._rules: dict[str, list[tuple[str, Obj]]] = {}
 
     def token(self, user: str) -> str:
         """The bearer token of a user; from now on the user is known."""
-        token = f"sandbox-token-{user}" + (f"-{self._renewed}" if self._renewed else "")
+        owner = f"{self.cluster}_{user}".replace("-", "_")
+        token = f"sandbox-token-{owner}" + (f"-{self._renewed}" if self._renewed else "")
         self._tokens[token] = user
         return token
 
@@ -57,13 +60,13 @@ class Access:
         """Allow a user only what the rules of a Role allow; namespace "" means a ClusterRole."""
         self._rules.setdefault(user, []).extend((namespace, rule) for rule in rules)
 
-    def forbid(self, user: str, verb: str, resource: str) -> None:
-        """Take a permission away; `*` stands for every verb or resource."""
-        self._forbidden.add((user, verb, resource))
+    def forbid(self, user: str, verb: str, resource: str, namespace: str) -> None:
+        """Take a permission away; `*` stands for every verb or resource, "" for every namespace."""
+        self._forbidden.add((user, verb, resource, namespace))
 
-    def permit(self, user: str, verb: str, resource: str) -> None:
-        """Give a permission back."""
-        self._forbidden.discard((user, verb, resource))
+    def permit(self, user: str, verb: str, resource: str, namespace: str) -> None:
+        """Give a permission back that `forbid` took."""
+        self._forbidden.discard((user, verb, resource, namespace))
 
     def allows(self, user: str, request: AccessRequest) -> bool:
         """Whether a user may do what is requested."""
@@ -79,13 +82,9 @@ class Access:
         # The metrics of pods are not the pods: their bare name means only the latter.
         if request.group != "metrics.k8s.io":
             names.add(request.resource)
-        rules_named = {
-            (subject, verb, name)
-            for subject in (user, "*")
-            for verb in (request.verb, "*")
-            for name in names
-        }
-        return bool(rules_named & self._forbidden)
+        namespaces = {"", request.namespace}
+        rules_named = product({user, "*"}, {request.verb, "*"}, names, namespaces)
+        return not self._forbidden.isdisjoint(rules_named)
 
     def check(self, user: str, target: Target) -> None:
         """Raise ApiError (403, in a real server's words) when the user may not make the request."""

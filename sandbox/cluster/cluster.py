@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,8 @@ from sandbox.cluster.kubelet import BACK_OFF, MAX_BACK_OFF
 from sandbox.cluster.loglines import Trouble
 from sandbox.cluster.managed_fields import Writer, leaves_of
 from sandbox.cluster.network import Answer
+from sandbox.cluster.payments import NAMESPACE as PAYMENTS
+from sandbox.cluster.payments import add_payments
 from sandbox.cluster.podstatus import finished_pod, is_ready, terminated
 from sandbox.cluster.requests import Request
 from sandbox.cluster.resources import (
@@ -36,13 +39,14 @@ from sandbox.cluster.resources import (
 )
 from sandbox.cluster.schema import prune
 from sandbox.cluster.server import application
-from sandbox.cluster.shop import NAMESPACE, REGISTRY, add_nodes, add_shop, daemon_set, set_image
+from sandbox.cluster.shop import NAMESPACE, add_own_payments, add_shop, add_storefront
 from sandbox.cluster.state import Load, new_state
 from sandbox.cluster.store import editable_copy
 from sandbox.cluster.tables import status_word
+from sandbox.cluster.workloads import REGISTRY, add_nodes, daemon_set, set_image
 
 DEFAULT_NAMESPACE = NAMESPACE
-ORDER_SERVICE = "order-service"
+ORDER_SERVICE, PAYMENT_SERVICE = "order-service", "payment-service"
 WAIT_SECONDS = 30.0
 Scenario = Literal["healthy", "crash-loop", "oom", "image-pull", "no-pods"]
 IMAGES = {
@@ -65,13 +69,25 @@ class Cluster:
     objects stay real. Use it as an asynchronous context manager.
     """
 
-    def __init__(self, speed: float = 1.0, *, port: int = 0) -> None:
-        self.state = new_state(speed)
+    def __init__(self, speed: float = 1.0, *, port: int = 0, name: str = "sandbox") -> None:
+        self.state = new_state(speed, name)
         self.port = port
+        self.name = name
+        self.namespace = NAMESPACE
         self._runner: web.AppRunner | None = None
-        for name in ("default", "kube-system", NAMESPACE):
-            phase = {"phase": "Active"}
-            self.state.store.create(NAMESPACES, {"metadata": {"name": name}, "status": phase})
+        for name in ("default", "kube-system", self.namespace):
+            self.add_namespace(name)
+
+    def within(self, namespace: str) -> "Cluster":
+        """The same cluster as seen from another namespace; made once it listens, never entered."""
+        view = copy(self)
+        view.namespace = namespace
+        return view
+
+    def add_namespace(self, name: str) -> None:
+        """Add an empty namespace."""
+        phase = {"phase": "Active"}
+        self.state.store.create(NAMESPACES, {"metadata": {"name": name}, "status": phase})
 
     async def __aenter__(self) -> Self:
         await self.start_listening()
@@ -134,23 +150,11 @@ class Cluster:
         The address names the user as well as the token does: over plain HTTP kubectl keeps a
         token to itself.
         """
-        token = self.token(user)
-        server = f"{self.url}/users/{user}"
-        context = {"cluster": "sandbox", "user": user, "namespace": DEFAULT_NAMESPACE}
-        return {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "sandbox", "cluster": {"server": server}}],
-            "users": [{"name": user, "user": {"token": token}}],
-            "contexts": [{"name": "sandbox", "context": context}],
-            "current-context": "sandbox",
-        }
+        return kubeconfig((self,), user)
 
     def write_kubeconfig(self, path: Path, user: str = "runbolt") -> Path:
         """Write the kubeconfig of a user to a file that only its owner reads."""
-        path.touch(mode=0o600)
-        path.write_text(yaml.safe_dump(self.kubeconfig(user)))
-        return path
+        return write_kubeconfig(path, (self,), user)
 
     @property
     def requests(self) -> list[Request]:
@@ -162,15 +166,31 @@ class Cluster:
         """The requests that changed something."""
         return [request for request in self.requests if request.changed]
 
-    async def seed_order_service(self, replicas: int = 3) -> None:
-        """Fill the cluster with the shop: order-service at revision 6 (v2.3.1), all healthy."""
-        add_nodes(self.state)
+    async def seed_order_service(self, replicas: int = 3, *, alone: bool = True) -> None:
+        """Fill the cluster with the shop: order-service at revision 6 (v2.3.1), all healthy.
+
+        Where its team is not `alone`, payment-service is another one's, in another namespace.
+        """
         add_shop(self.state, replicas)
+        if alone:
+            add_own_payments(self.state)
+        else:
+            add_storefront(self.state, PAYMENTS)
         self.state.controllers.sync()
         # The library imports its models when they are used first, which may take a second on a
         # busy machine: no request shall be late because of that.
         prune(DEPLOYMENTS, self.deployment())
         await self.wait_for_rollout(ORDER_SERVICE)
+
+    async def seed_payment_service(self, replicas: int = 2, *nodes: str) -> "Cluster":
+        """Add the payments team's namespace, and `nodes`; returns the cluster as seen from it."""
+        add_nodes(self.state, *nodes)
+        self.add_namespace(PAYMENTS)
+        add_payments(self.state, replicas)
+        self.state.controllers.sync()
+        payments = self.within(PAYMENTS)
+        await payments.wait_for_rollout(PAYMENT_SERVICE)
+        return payments
 
     def deploy(self, image: str, deployment: str = ORDER_SERVICE, *, by: str = "pipeline") -> None:
         """Roll out another image, as a pipeline would; a bare tag stands for order-service's.
@@ -256,7 +276,7 @@ class Cluster:
 
     def pods(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """The pods with this `app` label. Read them, do not change them."""
-        pods = self.state.store.list(PODS, NAMESPACE)
+        pods = self.state.store.list(PODS, self.namespace)
         return [pod for pod in pods if (pod["metadata"].get("labels") or {}).get("app") == app]
 
     def pod_names(self, app: str = ORDER_SERVICE) -> list[str]:
@@ -273,15 +293,15 @@ class Cluster:
 
     def deployment(self, name: str = ORDER_SERVICE) -> Obj:
         """A Deployment as it is now."""
-        return self.state.store.get(DEPLOYMENTS, NAMESPACE, name)
+        return self.state.store.get(DEPLOYMENTS, self.namespace, name)
 
     def deployments(self) -> list[Obj]:
         """All Deployments of the shop."""
-        return self.state.store.list(DEPLOYMENTS, NAMESPACE)
+        return self.state.store.list(DEPLOYMENTS, self.namespace)
 
     def replicasets(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """The ReplicaSets with this `app` label."""
-        replicasets = self.state.store.list(REPLICASETS, NAMESPACE)
+        replicasets = self.state.store.list(REPLICASETS, self.namespace)
         return [
             replicaset
             for replicaset in replicasets
@@ -295,7 +315,7 @@ class Cluster:
 
     def events(self, about: str = "") -> list[Obj]:
         """The events about objects whose names start with `about`."""
-        events = self.state.store.list(EVENTS, NAMESPACE)
+        events = self.state.store.list(EVENTS, self.namespace)
         return [event for event in events if event["involvedObject"]["name"].startswith(about)]
 
     async def wait_until(self, holds: Callable[[], bool], *, timeout: float = WAIT_SECONDS) -> None:
@@ -324,20 +344,22 @@ class Cluster:
 
         await self.wait_until(shown, timeout=timeout)
 
-    def forbid(self, user: str, verb: str, resource: str) -> None:
+    def forbid(self, user: str, verb: str, resource: str, namespace: str = "") -> None:
         """Take a permission away: verb and resource as RBAC names them (`pods/log`), or `*`.
 
-        `pods` means the pods alone; their metrics are `pods.metrics.k8s.io`.
+        `pods` means the pods alone; their metrics are `pods.metrics.k8s.io`. It is gone in one
+        namespace, or ("") everywhere.
         """
-        self.state.access.forbid(user, verb, resource)
+        self.state.access.forbid(user, verb, resource, namespace)
 
-    def restrict(self, user: str, rules: list[Obj], namespace: str = DEFAULT_NAMESPACE) -> None:
+    def restrict(self, user: str, rules: list[Obj], namespace: str | None = None) -> None:
         """Let a user do only what the rules of a Role say, in one namespace or ("") in all."""
-        self.state.access.restrict(user, rules, namespace)
+        place = self.namespace if namespace is None else namespace
+        self.state.access.restrict(user, rules, place)
 
-    def permit(self, user: str, verb: str, resource: str) -> None:
-        """Give a permission back."""
-        self.state.access.permit(user, verb, resource)
+    def permit(self, user: str, verb: str, resource: str, namespace: str = "") -> None:
+        """Give a permission back that `forbid` took."""
+        self.state.access.permit(user, verb, resource, namespace)
 
     def slow(self, pattern: str, seconds: float, *, dry_run: bool | None = None) -> Fault:
         """Answer late (in real seconds) where `path` or `verb path` fits a shell pattern.
@@ -399,7 +421,7 @@ class Cluster:
 
     def add_daemon_set(self, name: str, image: str = f"{REGISTRY}/agent:v1") -> None:
         """Add a DaemonSet, which runs a pod on each node."""
-        self.state.store.create(DAEMONSETS, daemon_set(name, image))
+        self.state.store.create(DAEMONSETS, daemon_set(self.namespace, name, image))
 
     def add_unready_pod(self, name: str, owner_kind: str, owner: str) -> None:
         """Add a pod of another controller with the order service's label; it does not get ready."""
@@ -419,7 +441,7 @@ class Cluster:
 
     def end_container(self, pod: str, restarts: int = 0, exit_code: int = 1) -> None:
         """End a pod's container now; it stays `terminated`, as one does before it waits."""
-        ended = editable_copy(self.state.store.get(PODS, NAMESPACE, pod))
+        ended = editable_copy(self.state.store.get(PODS, self.namespace, pod))
         [status] = ended["status"]["containerStatuses"]
         since = status["state"]["running"]["startedAt"]
         state = terminated(since, since, exit_code, "Error", status["containerID"])
@@ -435,13 +457,13 @@ class Cluster:
     ) -> None:
         """Make a service's logs show a trouble (None: no trouble) since so many minutes ago."""
         since = self.state.clock.now() - timedelta(minutes=minutes)
-        self.state.logs.set_trouble(service, trouble, since)
+        self.state.logs.set_trouble(self.namespace, service, trouble, since)
 
     def set_load(self, load: Load | None, app: str = ORDER_SERVICE) -> None:
         """Put a load on all pods of an app together; None restores the usual load."""
-        self.state.loads.pop(app, None)
+        self.state.loads.pop((self.namespace, app), None)
         if load is not None:
-            self.state.loads[app] = load
+            self.state.loads[self.namespace, app] = load
 
     def resume_orders(self) -> None:
         """Turn a pause of orders off from outside the bot, if there is one."""
@@ -469,7 +491,7 @@ class Cluster:
         self.state.logs.stall(*self._container(pod, container))
 
     def _container(self, pod: str, container: str) -> tuple[Obj, str]:
-        pod_object = self.state.store.get(PODS, NAMESPACE, pod)
+        pod_object = self.state.store.get(PODS, self.namespace, pod)
         return pod_object, container or str(pod_object["spec"]["containers"][0]["name"])
 
     def remove_program(self, program: str) -> None:
@@ -482,7 +504,7 @@ class Cluster:
 
     def set_port_answer(self, host: str, port: int, answer: Answer = "refused") -> None:
         """Decide how `nc` sees a port: refused, timeout, unknown (no such host) or open."""
-        self.state.network.set(host, port, answer)
+        self.state.network.set(self.namespace, host, port, answer)
 
     def autoscale(
         self,
@@ -499,7 +521,7 @@ class Cluster:
         """
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
         autoscaler: Obj = {
-            "metadata": {"name": name or deployment, "namespace": NAMESPACE},
+            "metadata": {"name": name or deployment, "namespace": self.namespace},
             "spec": {"scaleTargetRef": target, "minReplicas": lowest, "maxReplicas": highest},
         }
         if scaled_object:
@@ -518,7 +540,7 @@ class Cluster:
 
     def limit_resources(self, kind: Literal["Container", "Pod"], **rule: dict[str, str]) -> None:
         """Put a LimitRange on the namespace, such as `max={"memory": "1Gi"}` for each container."""
-        meta = {"name": "shop-limits", "namespace": NAMESPACE}
+        meta = {"name": "shop-limits", "namespace": self.namespace}
         limit_range: Obj = {"metadata": meta, "spec": {"limits": [{"type": kind, **rule}]}}
         apply_defaults(LIMIT_RANGES.kind, limit_range)
         self.state.store.create(LIMIT_RANGES, limit_range)
@@ -534,7 +556,7 @@ class Cluster:
     def protect_pods(self, desired: int, allowed: int, app: str = "order-service") -> None:
         """Put a PodDisruptionBudget on pods: so many stay ready, so many may be missing now."""
         budget: Obj = {
-            "metadata": {"name": f"{app}-budget", "namespace": NAMESPACE},
+            "metadata": {"name": f"{app}-budget", "namespace": self.namespace},
             "spec": {"minAvailable": desired, "selector": {"matchLabels": {"app": app}}},
             "status": {"desiredHealthy": desired, "disruptionsAllowed": allowed},
         }
@@ -543,7 +565,7 @@ class Cluster:
     def limit_namespace(self, **hard: str) -> None:
         """Put a ResourceQuota on the namespace: `pods="4"`, `limits_memory="2Gi"`."""
         limits = {name.replace("_", "."): text for name, text in hard.items()}
-        meta = {"name": "shop-quota", "namespace": NAMESPACE}
+        meta = {"name": "shop-quota", "namespace": self.namespace}
         self.state.store.create(QUOTAS, {"metadata": meta, "spec": {"hard": limits}, "status": {}})
         self.state.controllers.sync()
 
@@ -557,3 +579,39 @@ def _is_rolled_out(deployment: Obj) -> bool:
     counts = (status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas"))
     is_observed = status.get("observedGeneration") == deployment["metadata"]["generation"]
     return is_observed and all(count == desired for count in counts)
+
+
+def kubeconfig(clusters: Sequence[Cluster], user: str = "runbolt") -> Obj:
+    """A kubeconfig for a user with a context for each cluster, named as it; the first is current.
+
+    The address names the user as well as the token does: over plain HTTP kubectl keeps a token to
+    itself.
+    """
+    names = [user, *(f"{user}-{cluster.name}" for cluster in clusters[1:])]
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {"name": cluster.name, "cluster": {"server": f"{cluster.url}/users/{user}"}}
+            for cluster in clusters
+        ],
+        "users": [
+            {"name": name, "user": {"token": cluster.token(user)}}
+            for name, cluster in zip(names, clusters, strict=True)
+        ],
+        "contexts": [
+            {
+                "name": cluster.name,
+                "context": {"cluster": cluster.name, "user": name, "namespace": cluster.namespace},
+            }
+            for name, cluster in zip(names, clusters, strict=True)
+        ],
+        "current-context": clusters[0].name,
+    }
+
+
+def write_kubeconfig(path: Path, clusters: Sequence[Cluster], user: str = "runbolt") -> Path:
+    """Write the kubeconfig of a user to a file that only its owner reads."""
+    path.touch(mode=0o600)
+    path.write_text(yaml.safe_dump(kubeconfig(clusters, user)))
+    return path

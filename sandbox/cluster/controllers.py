@@ -27,6 +27,7 @@ FOREGROUND = "foregroundDeletion"
 FINALIZERS = {"Foreground": FOREGROUND, "Orphan": "orphan"}
 SYNC_SECONDS = 0.2
 OWNERS = (DEPLOYMENTS, REPLICASETS, STATEFULSETS, DAEMONSETS)
+OWNER_KINDS = {resource.kind for resource in OWNERS}
 
 
 class Controllers:
@@ -84,33 +85,20 @@ class Controllers:
             self.replicasets.sync(replicaset)
 
     def _collect_garbage(self) -> None:
-        alive = {
-            owner["metadata"]["uid"] for resource in OWNERS for owner in self.store.list(resource)
-        }
+        owners = [owner for resource in OWNERS for owner in self.store.list(resource)]
+        alive = {owner["metadata"]["uid"] for owner in owners}
+        leaving = {owner["metadata"]["uid"] for owner in owners if _is_in_foreground(owner)}
         for replicaset in self.store.list(REPLICASETS):
             if _is_orphaned(replicaset, alive):
                 self.store.remove(REPLICASETS, replicaset)
-            elif self._owner_is_deleted(replicaset):
-                delete_in_foreground(self.store, self.clock, REPLICASETS, replicaset)
+            elif _is_owned_by(replicaset, leaving):
+                deleted = delete_in_foreground(self.store, self.clock, REPLICASETS, replicaset)
+                leaving.add(deleted["metadata"]["uid"])
         for pod in self.store.list(PODS):
             leaves = pod["metadata"].get("deletionTimestamp")
-            if not leaves and (_is_orphaned(pod, alive) or self._owner_is_deleted(pod)):
+            if not leaves and (_is_orphaned(pod, alive) or _is_owned_by(pod, leaving)):
                 delete_pod(self.store, self.clock, pod)
         self._finish_foreground()
-
-    def _owner_is_deleted(self, obj: Obj) -> bool:
-        return any(
-            FOREGROUND in (owner["metadata"].get("finalizers") or []) for owner in self._owners(obj)
-        )
-
-    def _owners(self, obj: Obj) -> list[Obj]:
-        uids = {reference["uid"] for reference in obj["metadata"].get("ownerReferences") or []}
-        return [
-            owner
-            for resource in OWNERS
-            for owner in self.store.list(resource)
-            if owner["metadata"]["uid"] in uids
-        ]
 
     def _finish_foreground(self) -> None:
         for resource, dependents in (
@@ -119,19 +107,26 @@ class Controllers:
             (STATEFULSETS, PODS),
             (DAEMONSETS, PODS),
         ):
-            for owner in self.store.list(resource):
-                is_waiting = FOREGROUND in (owner["metadata"].get("finalizers") or [])
-                candidates = self.store.list(dependents, owner["metadata"]["namespace"])
-                if is_waiting and not any(
-                    owner in self._owners(dependent) for dependent in candidates
-                ):
+            for owner in filter(_is_in_foreground, self.store.list(resource)):
+                meta = owner["metadata"]
+                candidates = self.store.list(dependents, meta["namespace"])
+                if not any(_is_owned_by(dependent, {meta["uid"]}) for dependent in candidates):
                     self.store.remove(resource, owner)
 
 
+def _is_in_foreground(owner: Obj) -> bool:
+    """Whether it was deleted, and goes after its dependents."""
+    return FOREGROUND in (owner["metadata"].get("finalizers") or ())
+
+
+def _is_owned_by(obj: Obj, uids: set[str]) -> bool:
+    references = obj["metadata"].get("ownerReferences") or ()
+    return any(reference["uid"] in uids for reference in references)
+
+
 def _is_orphaned(obj: Obj, alive: set[str]) -> bool:
-    references = obj["metadata"].get("ownerReferences") or []
-    known = {resource.kind for resource in OWNERS}
-    owners = [reference for reference in references if reference["kind"] in known]
+    references = obj["metadata"].get("ownerReferences") or ()
+    owners = [reference for reference in references if reference["kind"] in OWNER_KINDS]
     return bool(owners) and not any(reference["uid"] in alive for reference in owners)
 
 

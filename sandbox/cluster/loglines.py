@@ -5,11 +5,30 @@ import random
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from sandbox.cluster import paymentlines
 from sandbox.cluster.clock import micro_stamp
 
 LINE_SECONDS = 1.7
 LOOK_BACK = timedelta(minutes=20)
-Trouble = Literal["payments", "disputes", "slow"]
+Trouble = Literal["payments", "disputes", "slow", "declined", "provider"]
+# Level, message, and more fields.
+LogEvent = tuple[str, str, dict[str, object]]
+
+
+ORDER_OPENING = (
+    "connected to postgres tickettoken-postgres:5432/orders (pool 20)",
+    "connected to redis tickettoken-redis:6379",
+    "consuming queue orders.created on tickettoken-rabbitmq:5672",
+    "listening on 0.0.0.0:3005",
+)
+OPENINGS = {
+    "payment-service": (
+        "connected to postgres payments-postgres:5432/payments (pool 10)",
+        "provider https://api.cardprovider.example/v2, timeout 5000 ms",
+        "listening on 0.0.0.0:3006",
+    ),
+    "storefront": ("catalogue cached: 214 events", "listening on 0.0.0.0:3000"),
+}
 
 
 class Line(NamedTuple):
@@ -22,13 +41,7 @@ class Line(NamedTuple):
 def opening_lines(image: str, now: datetime) -> list[Line]:
     """The lines that a service logs when it starts."""
     service, version = _service(image)
-    messages = (
-        f"starting {service} {version}",
-        "connected to postgres tickettoken-postgres:5432/orders (pool 20)",
-        "connected to redis tickettoken-redis:6379",
-        "consuming queue orders.created on tickettoken-rabbitmq:5672",
-        "listening on 0.0.0.0:3005",
-    )
+    messages = (f"starting {service} {version}", *OPENINGS.get(service, ORDER_OPENING))
     moments = [now + timedelta(milliseconds=3 * index) for index in range(len(messages))]
     return [
         Line(moment, _json_line(moment, "info", service, message))
@@ -44,13 +57,14 @@ def working_lines(
     There are as many lines in trouble as there would be without.
     """
     service, _ = _service(image)
+    random_event = paymentlines.random_event if service == "payment-service" else _random_event
     begin = max(start, now - LOOK_BACK)
     lines = []
     step = int(begin.timestamp() / LINE_SECONDS) + 1
     while (moment := step * LINE_SECONDS) <= now.timestamp():
         rng = random.Random(f"{seed}/{step}")
         written_at = datetime.fromtimestamp(moment, tz=now.tzinfo)
-        level, message, more = _random_event(rng, trouble)
+        level, message, more = random_event(rng, trouble)
         lines.append(Line(written_at, _json_line(written_at, level, service, message, **more)))
         step += 1
     return lines
@@ -71,13 +85,10 @@ def service_of(image: str) -> str:
     return _service(image)[0]
 
 
-LogEvent = tuple[str, str, dict[str, object]]
-
-
 def _random_event(rng: random.Random, trouble: Trouble | None) -> LogEvent:
     order = f"ord_{rng.randrange(16**8):08x}"
     chance = rng.random()
-    if trouble and chance < 0.35:
+    if trouble in TROUBLES and chance < 0.35:
         return TROUBLES[trouble](rng, order)
     if chance < 0.02:
         return _error(rng, order)
@@ -126,7 +137,24 @@ def _slow(rng: random.Random, order: str) -> LogEvent:
     return level, message, {"order": order, "ms": least + rng.randrange(900)}
 
 
-TROUBLES = {"payments": _payments, "disputes": _disputes, "slow": _slow}
+def _declined(rng: random.Random, order: str) -> LogEvent:
+    level, message = rng.choice(
+        (
+            ("error", "payment declined: payment-service answered 402 currency_not_supported"),
+            ("error", "checkout given up: payment was declined three times"),
+            ("warn", "seats released: the order was not paid within 10 minutes"),
+        )
+    )
+    return level, message, {"order": order}
+
+
+TROUBLES = {
+    "payments": _payments,
+    "disputes": _disputes,
+    "slow": _slow,
+    "declined": _declined,
+    "provider": _payments,
+}
 
 
 def _webhook(rng: random.Random, order: str) -> LogEvent:

@@ -33,6 +33,7 @@ class Run:
     gone: bool = False
     dropped: int = 0
     trouble: Trouble | None = None
+    namespace: str = ""
 
     @property
     def written(self) -> int:
@@ -68,13 +69,14 @@ class LogBook:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._runs: dict[tuple[str, str], list[Run]] = {}
-        self._troubles: dict[str, Trouble | None] = {}
+        self._troubles: dict[tuple[str, str], Trouble | None] = {}
 
     def begin(self, pod: Obj, container: str, image: str, now: datetime) -> None:
         """Begin the log of a container that starts."""
         uid = pod["metadata"]["uid"]
-        run = Run(image, f"{uid}/{container}", now)
-        run.trouble = self._troubles.get(service_of(image))
+        namespace = pod["metadata"]["namespace"]
+        run = Run(image, f"{uid}/{container}", now, namespace=namespace)
+        run.trouble = self._troubles.get((namespace, service_of(image)))
         run.lines = opening_lines(image, now)
         self._runs.setdefault((uid, container), []).append(run)
 
@@ -87,11 +89,14 @@ class LogBook:
             moments = (now + timedelta(microseconds=40 * at) for at in count())
             run.lines += [Line(*pair) for pair in zip(moments, final_lines, strict=False)]
 
-    def set_trouble(self, service: str, trouble: Trouble | None, since: datetime) -> None:
+    def set_trouble(
+        self, namespace: str, service: str, trouble: Trouble | None, since: datetime
+    ) -> None:
         """Make a service's containers log a trouble (None: no trouble) since a past moment."""
-        self._troubles[service] = trouble
+        place = namespace, service
+        self._troubles[place] = trouble
         for runs in self._runs.values():
-            if runs and service_of(runs[-1].image) == service:
+            if runs and (runs[-1].namespace, service_of(runs[-1].image)) == place:
                 runs[-1].set_trouble(trouble, since, self.clock.now())
 
     def started(self, pod: Obj, container: str) -> datetime | None:

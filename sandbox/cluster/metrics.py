@@ -50,18 +50,19 @@ def _pod(state: State, pod: Obj) -> Obj:
 
 def _container_usage(state: State, pod: Obj, container: Obj) -> dict[str, str]:
     app = (pod["metadata"].get("labels") or {}).get("app", "")
+    namespace = pod["metadata"]["namespace"]
     seed = pod["metadata"]["uid"] + container["name"]
-    if app in state.loads:
-        return _under_load(state, seed, app)
+    if (namespace, app) in state.loads:
+        return _under_load(state, seed, namespace, app)
     return _usage(state, seed, container["image"])
 
 
-def _under_load(state: State, seed: str, app: str) -> dict[str, str]:
+def _under_load(state: State, seed: str, namespace: str, app: str) -> dict[str, str]:
     """The load is shared by the ready pods, and none uses more than its CPU limit."""
-    load, rng = state.loads[app], _rng(state, seed)
+    load, rng = state.loads[namespace, app], _rng(state, seed)
     sharing = [
         pod
-        for pod in state.store.list(PODS)
+        for pod in state.store.list(PODS, namespace)
         if (pod["metadata"].get("labels") or {}).get("app") == app and is_ready(pod)
     ]
     share = round(load.cpu / max(1, len(sharing)) * rng.uniform(0.97, 1.03))

@@ -95,8 +95,9 @@ class Shell:
         return await self._connect(rest[0], int(rest[1]), limit, verbose="v" in letters)
 
     async def _connect(self, host: str, port: int, limit: float, *, verbose: bool) -> Outcome:
-        answer = self.state.network.answer(host, port)
-        address = f"{host} ({service_ip(host)}:{port})"
+        namespace = self.pod["metadata"]["namespace"]
+        answer = self.state.network.answer(namespace, host, port)
+        address = f"{host} ({service_ip(namespace, host)}:{port})"
         await self.state.clock.sleep(limit if answer == "timeout" else 0.02)
         if answer == "open":
             return Outcome(stderr=f"{address} open\n" if verbose else "")

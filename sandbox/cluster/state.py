@@ -37,12 +37,12 @@ class State:
     logs: LogBook
     kubelet: Kubelet
     controllers: Controllers
-    access: Access = field(default_factory=Access)
+    access: Access
     faults: Faults = field(default_factory=Faults)
     network: Network = field(default_factory=Network)
     policies: list[Policy] = field(default_factory=list)
     taken_back: set[str] = field(default_factory=set)
-    loads: dict[str, Load] = field(default_factory=dict)
+    loads: dict[tuple[str, str], Load] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     unanswered: set[asyncio.Future[web.StreamResponse]] = field(default_factory=set)
 
@@ -56,11 +56,12 @@ class State:
         return task
 
 
-def new_state(speed: float) -> State:
+def new_state(speed: float, name: str) -> State:
     """Create an empty cluster."""
     clock = Clock(speed)
     store = Store(clock)
     events = EventLog(store, clock)
     logs = LogBook(clock)
     kubelet = Kubelet(store, clock, events, logs)
-    return State(clock, store, events, logs, kubelet, Controllers(store, clock, events))
+    controllers = Controllers(store, clock, events)
+    return State(clock, store, events, logs, kubelet, controllers, Access(name))

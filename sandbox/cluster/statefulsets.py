@@ -23,16 +23,17 @@ class StatefulSets:
 
     def sync(self, stateful_set: Obj) -> None:
         """Make the one change that is next, and write the status."""
+        digest = template_hash(stateful_set["spec"]["template"])
         if not stateful_set["metadata"].get("deletionTimestamp"):
-            self._step(stateful_set)
-        self._write_status(stateful_set)
+            self._step(stateful_set, digest)
+        self._write_status(stateful_set, digest)
 
-    def _step(self, stateful_set: Obj) -> None:
+    def _step(self, stateful_set: Obj, digest: str) -> None:
         pods = {pod["metadata"]["name"]: pod for pod in owned_pods(self.store, stateful_set)}
         names = _pod_names(stateful_set)
         for name in names:
             if name not in pods:
-                pod = stateful_pod(stateful_set, name)
+                pod = stateful_pod(stateful_set, name, digest)
                 if self.store.find(PODS, pod["metadata"]["namespace"], name) is None:
                     self._create(stateful_set, pod)
                 return
@@ -42,7 +43,7 @@ class StatefulSets:
             if not is_ready(pods[name]) or pods[name]["metadata"].get("deletionTimestamp"):
                 return
         surplus = sorted(set(pods) - set(names))
-        outdated = [name for name in names if not _is_updated(stateful_set, pods[name])]
+        outdated = [name for name in names if not _is_updated(pods[name], digest)]
         for name in (*surplus[-1:], *outdated[-1:])[:1]:
             self._delete(stateful_set, pods[name])
 
@@ -58,10 +59,10 @@ class StatefulSets:
         message = f"delete Pod {name} in StatefulSet {stateful_set['metadata']['name']} successful"
         self.events.record(stateful_set, "SuccessfulDelete", message, SOURCE)
 
-    def _write_status(self, stateful_set: Obj) -> None:
+    def _write_status(self, stateful_set: Obj, digest: str) -> None:
         pods, meta = owned_pods(self.store, stateful_set), stateful_set["metadata"]
-        updated = sum(_is_updated(stateful_set, pod) for pod in pods)
-        revision = f"{meta['name']}-{template_hash(stateful_set['spec']['template'])}"
+        updated = sum(_is_updated(pod, digest) for pod in pods)
+        revision = f"{meta['name']}-{digest}"
         status = {
             "observedGeneration": meta.get("generation", 1),
             "replicas": len(pods),
@@ -86,17 +87,15 @@ def _pod_names(stateful_set: Obj) -> list[str]:
     return [f"{name}-{number}" for number in range(stateful_set["spec"]["replicas"])]
 
 
-def stateful_pod(stateful_set: Obj, name: str) -> Obj:
-    """The pod of that name, such as `db-0`."""
-    set_name = stateful_set["metadata"]["name"]
+def stateful_pod(stateful_set: Obj, name: str, digest: str) -> Obj:
+    """The pod of that name, such as `db-0`, from the template with this hash."""
     labels = {
-        HASH_LABEL: f"{set_name}-{template_hash(stateful_set['spec']['template'])}",
+        HASH_LABEL: f"{stateful_set['metadata']['name']}-{digest}",
         "statefulset.kubernetes.io/pod-name": name,
         "apps.kubernetes.io/pod-index": name.rpartition("-")[2],
     }
     return pod_of(stateful_set, name, labels)
 
 
-def _is_updated(stateful_set: Obj, pod: Obj) -> bool:
-    digest = template_hash(stateful_set["spec"]["template"])
+def _is_updated(pod: Obj, digest: str) -> bool:
     return str(pod["metadata"]["labels"].get(HASH_LABEL, "")).endswith(digest)

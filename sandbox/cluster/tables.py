@@ -242,7 +242,8 @@ def _service(obj: Obj, now: datetime) -> Row:
     ports = ",".join(f"{port['port']}/{port['protocol']}" for port in spec["ports"])
     selector = selector_text({"matchLabels": spec.get("selector")}) or "<none>"
     name = obj["metadata"]["name"]
-    return [name, spec["type"], spec["clusterIP"], "<none>", ports, _age(obj, now), selector]
+    inside, outside = spec.get("clusterIP", "<none>"), spec.get("externalName", "<none>")
+    return [name, spec["type"], inside, outside, ports, _age(obj, now), selector]
 
 
 NODE: Columns = (

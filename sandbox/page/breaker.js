@@ -13,7 +13,7 @@ const ALL_WELL = {
   tells: "Ends whatever is broken, and puts right what it left behind.",
 };
 
-// The sandbox's own panel, outside of what imitates Slack: which scenario of the playbook is true.
+// The sandbox's own panel, outside of what imitates Slack: which scenario of the playbooks is true.
 export class Breaker {
   #list = h("div", { class: "breaker-list" });
   #fill;
@@ -30,7 +30,7 @@ export class Breaker {
     await this.#refresh();
     const popup = openPopup(
       button,
-      [h("p", { class: "breaker-lead" }, "One press makes a scenario of the playbook true."), this.#list],
+      [h("p", { class: "breaker-lead" }, "One press makes a scenario of a playbook true."), this.#list],
       { label: "Make something break", className: "breaker" },
     );
     this.#list.querySelector("button")?.focus();
@@ -50,7 +50,19 @@ export class Breaker {
 
   draw() {
     const shown = [state.scenarios, state.changing, this.#pressed];
-    redraw(this.#list, shown, () => [...state.scenarios, ALL_WELL].map((one) => this.#row(one)));
+    redraw(this.#list, shown, () => [...this.#services(), this.#row(ALL_WELL)]);
+  }
+
+  #services() {
+    const names = [...new Set(state.scenarios.map((one) => one.service))];
+    return names.map((name) =>
+      h(
+        "section",
+        { class: "breaker-service" },
+        h("h2", {}, name),
+        state.scenarios.filter((one) => one.service === name).map((one) => this.#row(one)),
+      ),
+    );
   }
 
   #row(one) {

@@ -2,8 +2,11 @@ import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { closePopup, openPopup } from "./popup.js";
 
+const TYPING_PAUSE = 150;
+
 // A select: a button that opens a searchable list. An option is {value, label: nodes, words, note, group, lead}.
-export function choiceButton({ options, chosen, placeholder, multiple, limit, props, onPick }) {
+// With `search`, the list is what that finds for the words typed, from `least` characters on.
+export function choiceButton({ options, chosen, placeholder, multiple, limit, props, search, least, onPick }) {
   const picked = new Set(chosen);
   const known = new Map(options.map((option) => [option.value, option]));
   const button = h("button", {
@@ -13,7 +16,15 @@ export function choiceButton({ options, chosen, placeholder, multiple, limit, pr
     "aria-expanded": "false",
     ...props,
   });
-  button.addEventListener("click", () => openList(button, { options, picked, multiple, onChoose }));
+  button.addEventListener("click", () =>
+    openList(button, { options, picked, multiple, search: search && lookUp, least, onChoose }),
+  );
+
+  async function lookUp(words) {
+    const found = await search(words);
+    for (const option of found) known.set(option.value, option);
+    return found;
+  }
 
   function onChoose(value) {
     if (!multiple) picked.clear();
@@ -43,7 +54,7 @@ export function choiceButton({ options, chosen, placeholder, multiple, limit, pr
   return button;
 }
 
-function openList(button, { options, picked, multiple, onChoose }) {
+function openList(button, { options, picked, multiple, search: lookUp, least, onChoose }) {
   const list = h("div", {
     class: "options",
     role: "listbox",
@@ -56,8 +67,29 @@ function openList(button, { options, picked, multiple, onChoose }) {
     "aria-label": "Search options",
     autocomplete: "off",
   });
+  const prompt = "Type to search";
   let active = 0;
   let shown = [];
+  let found = [];
+  let nothing = lookUp ? prompt : "No matches";
+  let pause;
+
+  async function ask() {
+    const typed = search.value.trim();
+    if (typed.length < least) return answer(typed, [], prompt);
+    try {
+      answer(typed, await lookUp(typed), "No matches");
+    } catch (refusal) {
+      answer(typed, [], refusal.message);
+    }
+  }
+
+  // Answers may overtake each other: only the one for what stands there now counts.
+  function answer(typed, options, otherwise) {
+    if (typed !== search.value.trim()) return;
+    [found, nothing] = [options, otherwise];
+    draw();
+  }
 
   function choose(option) {
     onChoose(option.value);
@@ -68,9 +100,9 @@ function openList(button, { options, picked, multiple, onChoose }) {
 
   function draw() {
     const wanted = search.value.trim().toLowerCase();
-    shown = options.filter((option) => option.words.toLowerCase().includes(wanted));
+    shown = lookUp ? found : options.filter((option) => option.words.toLowerCase().includes(wanted));
     active = Math.max(0, Math.min(active, shown.length - 1));
-    replace(list, shown.length ? shown.flatMap(row) : h("div", { class: "option-none" }, "No matches"));
+    replace(list, shown.length ? shown.flatMap(row) : h("div", { class: "option-none" }, nothing));
     list.querySelector(".option.active")?.scrollIntoView({ block: "nearest" });
   }
 
@@ -98,7 +130,9 @@ function openList(button, { options, picked, multiple, onChoose }) {
 
   search.addEventListener("input", () => {
     active = 0;
-    draw();
+    clearTimeout(pause);
+    if (lookUp) pause = setTimeout(ask, TYPING_PAUSE);
+    else draw();
   });
   search.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -158,6 +158,44 @@ function select(options, multiple) {
   };
 }
 
+// The app is asked for the options as one types; Slack shows none before.
+function external(spec, place, start) {
+  const first = [spec.initial_option].filter(Boolean).map((option) => optionOf(option));
+  const known = [...first, ...found(place)];
+  const node = choiceButton({
+    options: known,
+    chosen: start === null ? [] : [start],
+    placeholder: spec.placeholder ? textNode(spec.placeholder) : "Search",
+    props: { ...attributes(place), "aria-label": attributes(place)["aria-label"] ?? "Search" },
+    least: spec.min_query_length ?? 3,
+    search: async (words) => {
+      const answer = await place.surface.suggest(spec.action_id, place.blockId, words);
+      const options = answer.options.map((option) => optionOf(option));
+      remember(place, options);
+      return options;
+    },
+    onPick: (value) => store(place, value, node),
+  });
+  return node;
+}
+
+// What was found stays known when the form is drawn anew: what was chosen is shown by its words.
+const searches = new Map();
+
+function searchName({ surface, blockId, spec }) {
+  return `${surface.name}/${blockId}/${spec.action_id}`;
+}
+
+function found(place) {
+  return [...(searches.get(searchName(place))?.values() ?? [])];
+}
+
+function remember(place, options) {
+  const name = searchName(place);
+  if (!searches.has(name)) searches.set(name, new Map());
+  for (const option of options) searches.get(name).set(option.value, option);
+}
+
 let serial = 0;
 
 function boxes(kind) {
@@ -265,6 +303,7 @@ function number(spec) {
 
 const INPUTS = {
   static_select: select(listed, false),
+  external_select: external,
   multi_static_select: select(listed, true),
   users_select: select(peopleOptions, false),
   multi_users_select: select(peopleOptions, true),

@@ -1,6 +1,11 @@
 // What is on screen, and nothing else: the server holds everything that is true.
 
-export const PEOPLE = ["oncall", "second", "lead", "outsider"];
+export const TEAMS = [
+  { name: "Orders", people: ["oncall", "second", "lead"] },
+  { name: "Payments", people: ["payments-oncall", "payments-lead"] },
+  { name: "Others", people: ["outsider"] },
+];
+const PEOPLE = TEAMS.flatMap((team) => team.people);
 
 export const state = {
   client: null,

@@ -14,7 +14,9 @@ function surface(name, target, kept = null) {
   const form = forms.get(name);
   const press = (action_id, block_id, value) =>
     attempt(post("press", { ...target(), action_id, block_id, value }));
-  return { name, form, press, open: opened.get(name) };
+  const suggest = (action_id, block_id, value) =>
+    post("options", { ...target(), action_id, block_id, value });
+  return { name, form, press, suggest, open: opened.get(name) };
 }
 
 export function messageSurface(channel, ts) {

@@ -11,7 +11,7 @@ class Disputes(Scenario):
     name: ClassVar = "high-dispute-rate"
     title: ClassVar = "Dispute spike"
     description: ClassVar = "Three users buy with stolen cards, and 36 disputes came in at once."
-    next_command: ClassVar = "/incident declare sev2 Disputes are piling up"
+    next_command: ClassVar = "/incident declare sev2 Orders: disputes are piling up"
 
     @property
     def is_active(self) -> bool:

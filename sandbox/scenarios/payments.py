@@ -16,7 +16,7 @@ class PaymentFailures(Scenario):
     description: ClassVar = (
         "payment-service answers 503: webhooks fail, and paid orders stay PENDING."
     )
-    next_command: ClassVar = "/incident declare sev2 Payments are failing"
+    next_command: ClassVar = "/incident declare sev2 Orders: payments are failing"
 
     def __init__(self, systems: ShopSystems) -> None:
         super().__init__(systems)
@@ -38,6 +38,8 @@ class PaymentFailures(Scenario):
         self.systems.checkout.paid = False
         await self.systems.payment_service.set_health(Health.DEGRADED)
         self.systems.cluster.set_trouble("payments", minutes=BEGAN_MINUTES_AGO)
+        if self.systems.payments is not None:
+            self.systems.payments.set_slow(True)
         await self.systems.run("payments.sql")
 
     async def mend(self) -> None:
@@ -45,6 +47,8 @@ class PaymentFailures(Scenario):
         self.systems.checkout.paid = True
         await self.systems.payment_service.set_health(Health.HEALTHY)
         self.systems.cluster.set_trouble(None)
+        if self.systems.payments is not None:
+            self.systems.payments.set_slow(False)
 
     async def replay(self) -> None:
         """Send all failed webhooks again; they fail again while payment-service is degraded."""

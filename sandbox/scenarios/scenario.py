@@ -12,8 +12,10 @@ from psycopg import AsyncConnection
 
 from sandbox.checkout import Checkout
 from sandbox.cluster import Cluster
-from sandbox.payments import PaymentService
-from sandbox.shop import Shop, run_file
+from sandbox.cluster.cluster import PAYMENT_SERVICE
+from sandbox.databases import run_file
+from sandbox.payments import PaymentService, PaymentSystems
+from sandbox.shop import Shop
 
 HERE = Path(__file__).parent
 SETTLE_TIMEOUT = 20.0
@@ -21,12 +23,16 @@ SETTLE_TIMEOUT = 20.0
 
 @dataclass(frozen=True)
 class ShopSystems:
-    """The shop's systems: cluster, database, customers and payment service."""
+    """The shop's systems: cluster, database, customers and payment service.
+
+    `payments` is what the payments team has, where payment-service is not the shop's own.
+    """
 
     cluster: Cluster
     shop: Shop
     checkout: Checkout
     payment_service: PaymentService
+    payments: PaymentSystems | None = None
 
     async def run(self, name: str) -> None:
         """Run an SQL file beside this one as order-service, in one transaction."""
@@ -43,10 +49,14 @@ class OutsideAction(NamedTuple):
 
 
 class Scenario(ABC):
-    """One kind of incident; `name` is its id in the playbook, `next_command` what to type."""
+    """One kind of incident; `name` is its id in the playbook, `next_command` what to type.
+
+    `service` is the title of the service whose playbook it is of.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    service: ClassVar[str] = "Orders"
     description: ClassVar[str]
     next_command: ClassVar[str]
 
@@ -73,7 +83,7 @@ class Scenario(ABC):
         """Repair the shop; does nothing when all is well."""
 
     async def settle(self) -> None:
-        """Wait for a running rollout, for at most SETTLE_WITHIN seconds."""
+        """Wait for a running rollout, for at most SETTLE_TIMEOUT seconds."""
         with suppress(TimeoutError):
             await self.systems.cluster.wait_for_rollout(timeout=SETTLE_TIMEOUT)
 
@@ -83,3 +93,21 @@ class Scenario(ABC):
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.tasks.clear()
+
+
+class PaymentScenario(Scenario):
+    """One of payment-service, where another team has that."""
+
+    service: ClassVar = "Payments"
+
+    @property
+    def payments(self) -> PaymentSystems:
+        """What the payments team has."""
+        assert self.systems.payments is not None
+        return self.systems.payments
+
+    async def settle(self) -> None:
+        """Wait for running rollouts of payment-service, for at most SETTLE_TIMEOUT seconds."""
+        for cluster in (self.payments.cluster, self.payments.abroad):
+            with suppress(TimeoutError):
+                await cluster.wait_for_rollout(PAYMENT_SERVICE, timeout=SETTLE_TIMEOUT)

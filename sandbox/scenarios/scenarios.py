@@ -7,13 +7,16 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.scenarios.declines import Declines
 from sandbox.scenarios.disputes import Disputes
 from sandbox.scenarios.outage import Outage
 from sandbox.scenarios.payments import PaymentFailures
+from sandbox.scenarios.provider import SlowProvider
 from sandbox.scenarios.scenario import Scenario, ShopSystems
 from sandbox.scenarios.slow import Slow
 
 KINDS: tuple[type[Scenario], ...] = (Outage, PaymentFailures, Disputes, Slow)
+PAYMENT_KINDS: tuple[type[Scenario], ...] = (Declines, SlowProvider)
 ALL_WELL = "all-well"
 Obj = dict[str, Any]
 
@@ -29,7 +32,8 @@ class Scenarios:
     @asynccontextmanager
     async def on(self, systems: ShopSystems, changed: Callable[[], None]) -> AsyncIterator[None]:
         """Create the scenarios; `changed` is called when one begins or ends."""
-        self.all = {kind.name: kind(systems) for kind in KINDS}
+        kinds = KINDS if systems.payments is None else (*KINDS, *PAYMENT_KINDS)
+        self.all = {kind.name: kind(systems) for kind in kinds}
         self._changed = changed
         try:
             yield
@@ -117,6 +121,7 @@ def _as_json(scenario: Scenario) -> Obj:
     return {
         "name": scenario.name,
         "title": scenario.title,
+        "service": scenario.service,
         "tells": scenario.description,
         "then": scenario.next_command,
         "holds": scenario.is_active,

@@ -27,7 +27,7 @@ class Slow(Scenario):
     description: ClassVar = (
         "A settlement job locks orders, checkouts wait behind it, CPU is at its limit."
     )
-    next_command: ClassVar = "/incident declare sev3 Checkout is slow"
+    next_command: ClassVar = "/incident declare sev3 Orders: checkout is slow"
 
     @property
     def is_active(self) -> bool:

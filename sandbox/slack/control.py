@@ -32,6 +32,7 @@ class Control:
         actions: dict[str, Action] = {
             "say": self.say,
             "press": self.press,
+            "options": self.options,
             "submit": self.submit,
             "close": self.close,
             "shortcut": self.shortcut,
@@ -80,6 +81,13 @@ class Control:
         if press.view_id and not delivery.ok:
             raise Refusal(f"The app did not answer ({delivery.error}).")
         return _delivery_answer(delivery)
+
+    async def options(self, body: Obj) -> Obj:
+        """Type in a select whose options the app looks up."""
+        names = ("channel", "ts", "view_id", "block_id")
+        press = Press(_required_text(body, "action_id"), **{name: body.get(name) for name in names})
+        typed = str(body.get("value") or "")
+        return {"options": await self.clients.suggest(_required_text(body, "user"), press, typed)}
 
     async def submit(self, body: Obj) -> Obj:
         """Send a form."""

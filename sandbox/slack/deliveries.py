@@ -45,6 +45,7 @@ class Delivery:
     error: str = ""
     attempts: int = 0
     no_retry: bool = False
+    to: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -71,6 +72,7 @@ class Deliveries:
         self.pace = pace
         self.acknowledge_seconds = ACKNOWLEDGE_SECONDS
         self.request_url: str | None = None
+        self.options_url: str | None = None
         self.sockets = Sockets()
         self.sent: list[Delivery] = []
         self._session: ClientSession | None = None
@@ -104,9 +106,9 @@ class Deliveries:
             # Gathering what is done already would give nobody else a turn, from Python 3.12 on.
             await asyncio.wait(pending)
 
-    async def deliver(self, kind: Kind, payload: Obj) -> Delivery:
-        """Deliver once and wait for the acknowledgement."""
-        delivery = Delivery(kind, payload, body=_body(kind, payload))
+    async def deliver(self, kind: Kind, payload: Obj, to: str | None = None) -> Delivery:
+        """Deliver once and wait for the acknowledgement; `to` is another address of the app's."""
+        delivery = Delivery(kind, payload, body=_body(kind, payload), to=to)
         delivery.headers = self._sign(kind, delivery.body)
         self._remember(delivery)
         await self._attempt(delivery, {})
@@ -161,7 +163,7 @@ class Deliveries:
         assert self._session is not None
         assert self.request_url is not None
         async with self._session.post(
-            self.request_url,
+            delivery.to or self.request_url,
             data=delivery.body.encode(),
             headers={**delivery.headers, **retry},
             allow_redirects=False,

@@ -211,6 +211,9 @@ SELECTS: dict[str, Check] = {
     "static_select": all_of(
         shape({}, {**PICK, **LISTS, "initial_option": option}), either, distinct, initials
     ),
+    "external_select": shape(
+        {}, {**PICK, "min_query_length": integer(0, 1000), "initial_option": option}
+    ),
     "multi_static_select": all_of(
         shape({}, {**MANY, **LISTS, "initial_options": items(option, 100)}),
         either,
@@ -247,6 +250,16 @@ FIELDS: dict[str, Check] = {
 }
 overflow = all_of(
     shape({"options": items(overflow_option, 5)}, COMMON),
+    distinct,
+)
+
+# What the app answers to what was typed in an external select; none found is an empty list.
+suggested = all_of(
+    shape(
+        {},
+        {"options": items(option, 100, least=0), "option_groups": items(option_group, 100)},
+    ),
+    either,
     distinct,
 )
 

@@ -101,6 +101,42 @@ def view_press(core: Core, user: User, view: View, action: Obj, client: str = ""
     }
 
 
+def suggestion(core: Core, user: User, block_id: str, element: Obj, typed: str, where: Obj) -> Obj:
+    """What was typed in a select whose options the app looks up; nothing can be opened by it."""
+    return {
+        "type": "block_suggestion",
+        **_common(core, user),
+        **where,
+        "action_id": element["action_id"],
+        "block_id": block_id,
+        "value": typed,
+    }
+
+
+def in_view(view: View) -> Obj:
+    """Where a suggestion is asked for: in a modal or in a Home."""
+    return {
+        "container": {"type": "view", "view_id": view.id},
+        "view": views.as_view(view, identity()),
+    }
+
+
+def in_message(core: Core, channel: Channel, message: Message) -> Obj:
+    """Where a suggestion is asked for: in a message."""
+    where: Obj = {
+        "container": {
+            "type": "message",
+            "message_ts": message.ts,
+            "channel_id": channel.id,
+            "is_ephemeral": bool(message.ephemeral_to),
+        },
+        "channel": _channel_reference(channel),
+    }
+    if not message.ephemeral_to:
+        where["message"] = render.as_message(core.workspace, message)
+    return where
+
+
 def submission(core: Core, user: User, view: View, urls: list[Obj]) -> Obj:
     """The submission of a modal."""
     return {

@@ -110,6 +110,15 @@ class Slack(Reader, Conditions):
         self.core.deliveries.request_url = url
 
     @property
+    def options_url(self) -> str | None:
+        """The app's Options Load URL; without it, an app that is called over HTTP has none."""
+        return self.core.deliveries.options_url
+
+    @options_url.setter
+    def options_url(self, url: str | None) -> None:
+        self.core.deliveries.options_url = url
+
+    @property
     def info(self) -> Obj:
         """What `GET /sandbox/info` says: `kubeconfig` and `lines`, as the sandbox fills them in."""
         return self._control.info
@@ -165,6 +174,21 @@ class Slack(Reader, Conditions):
         else:
             press = Press(action_id, channel, ts, view_id, block_id, value, values)
         return await self._users.press(user, press)
+
+    async def suggest(
+        self,
+        user: str,
+        typed: str,
+        *,
+        action_id: str,
+        channel: str | None = None,
+        ts: str | None = None,
+        view_id: str | None = None,
+        block_id: str | None = None,
+    ) -> list[Obj]:
+        """Type in a select whose options the app looks up, and return these; raises Refusal."""
+        press = Press(action_id, channel, ts, view_id, block_id)
+        return await self._users.suggest(user, press, typed)
 
     async def submit(self, user: str, view_id: str, values: Values | None = None) -> Delivery:
         """Send a form; raises Refusal with `errors` when fields are refused."""

@@ -12,6 +12,7 @@ from sandbox.slack.errors import Obj, Refusal, SlackError
 from sandbox.slack.methods.marks import take_back
 from sandbox.slack.model import Channel, Message, User, View
 from sandbox.slack.submitting import submit
+from sandbox.slack.suggestions import Suggestions, find
 from sandbox.slack.typed_text import TypedText
 from sandbox.slack.values import Values
 from sandbox.slack.views import as_view
@@ -39,6 +40,7 @@ class Users:
         self.core = core
         self.workspace = core.workspace
         self.typed_text = TypedText(core.workspace)
+        self.suggestions = Suggestions(core)
 
     def human(self, name: str) -> User:
         """A user who is not a bot; raises Refusal."""
@@ -156,10 +158,11 @@ class Users:
     async def _press_in_message(self, user: User, press: Press) -> Delivery:
         channel = self.readable_channel(user, press.channel or "")
         message = self._pressed_message(user, channel, press)
-        element, block_id = _find_element(message.blocks, press)
+        blocks = self.suggestions.apply(message.blocks, f"{user.id}/{channel.id}/{message.ts}")
+        element, block_id = _find_element(blocks, press)
         chosen = self._choice(element, press)
         state = values.fill_in(
-            message.blocks, values.initial_state(message.blocks), press.values or {}, self._resolve
+            blocks, values.initial_state(blocks), press.values or {}, self._resolve
         )
         if values.is_filled(element):
             state[block_id][element["action_id"]] = chosen
@@ -196,7 +199,7 @@ class Users:
 
     async def _press_in_view(self, user: User, press: Press) -> Delivery:
         view = self._view(user, press.view_id or "")
-        element, block_id = _find_element(view.spec["blocks"], press)
+        element, block_id = _find_element(self._blocks(view), press)
         if press.values:
             view.filled = self._filled(view, press.values)
         chosen = self._choice(element, press)
@@ -209,6 +212,21 @@ class Users:
         action = payloads.action(self.core, block_id, element, chosen)
         payload = payloads.view_press(self.core, user, view, action, press.client or "")
         return await self.core.deliveries.deliver("interactive", payload)
+
+    async def suggest(self, name: str, press: Press, typed: str) -> list[Obj]:
+        """Type in a select whose options the app looks up; raises Refusal."""
+        user = self.human(name)
+        if press.view_id is not None:
+            view = self._view(user, press.view_id)
+            element, block_id = find(view.spec["blocks"], press.action_id, press.block_id)
+            place, where = f"{user.id}/{view.id}", payloads.in_view(view)
+        else:
+            channel = self.readable_channel(user, press.channel or "")
+            message = self._pressed_message(user, channel, press)
+            element, block_id = find(message.blocks, press.action_id, press.block_id)
+            place = f"{user.id}/{channel.id}/{message.ts}"
+            where = payloads.in_message(self.core, channel, message)
+        return await self.suggestions.ask(user, place, block_id, element, typed, where)
 
     def _choice(self, element: Obj, press: Press) -> Obj:
         if element["type"] == "feedback_buttons":
@@ -239,7 +257,11 @@ class Users:
         return view
 
     def _filled(self, view: View, entered: Values) -> dict[str, Obj]:
-        return values.fill_in(view.spec["blocks"], view.filled, entered, self._resolve)
+        return values.fill_in(self._blocks(view), view.filled, entered, self._resolve)
+
+    def _blocks(self, view: View) -> list[Obj]:
+        """The view's blocks, in which each search offers what the app has offered."""
+        return self.suggestions.apply(view.spec["blocks"], f"{view.user}/{view.id}")
 
     async def submit(self, name: str, view_id: str, entered: Values) -> Delivery:
         """Send a form; raises Refusal with `errors` when the client or the app refuses a field."""

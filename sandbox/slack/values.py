@@ -13,6 +13,7 @@ Values = Mapping[str, Mapping[str, Any]]
 # The key under which each kind of element keeps what was chosen.
 KEYS = {
     "static_select": "selected_option",
+    "external_select": "selected_option",
     "radio_buttons": "selected_option",
     "overflow": "selected_option",
     "multi_static_select": "selected_options",

@@ -30,17 +30,22 @@ PEOPLE = (
     User("oncall", "Maya Okafor", "On-call engineer", id="U0AM4Y8K2FR", color="7048e8"),
     User("second", "Jonas Weber", "Second engineer", id="U0AJ9W3B7RN", color="0c8599"),
     User("lead", "Priya Raman", "Engineering lead", id="U0AP5R1MN8A", color="c2255c"),
+    User("payments-oncall", "Nadia Haddad", "Payments on-call", id="U0AN7P2YQ5C", color="2b8a3e"),
+    User("payments-lead", "Theo Laurent", "Payments lead", id="U0AT3L8RV6D", color="1864ab"),
     User("outsider", "Oskar Lind", "Marketing", id="U0AL6D2SK4O", color="e8590c"),
 )
 GROUPS = (
     ("S0AAPR0V3RS", "order-service-approvers", ("oncall", "second", "lead")),
     ("S0ARESP0ND5", "order-service-responders", ("oncall", "second")),
+    ("S0APAYAPPRV", "payment-service-approvers", ("payments-oncall", "payments-lead")),
+    ("S0APAY0NCAL", "payment-service-oncall", ("payments-oncall",)),
     ("S0AENGLEAD1", "engineering-lead", ("lead",)),
     ("S0ADEV0PS77", "devops-team", ("second",)),
 )
 CHANNELS = (
     ("C0AGEN3RAL1", "general", "Everything that concerns everybody"),
     ("C0ANC1D3NT5", "incidents", "Every incident is announced here"),
+    ("C0APAYMENT5", "payments", "The payments team"),
     ("C0ARAND0M77", "random", "All the rest"),
     ("C0ASTATUS03", "status", "What customers are told"),
 )

@@ -4,7 +4,7 @@ from typing import ClassVar, LiteralString, NamedTuple
 
 from pydantic import Field
 
-from bot.actions.base import Read
+from bot.actions.base import IN_DATABASE, Read
 from bot.actions.wording import percent
 from bot.model import ReadResult, Table
 from bot.systems import Systems
@@ -48,6 +48,7 @@ class DatabaseConnections(Read):
     """Count the connections to one database by state, against the limit."""
 
     name: ClassVar = "database-connections"
+    place_keys: ClassVar = IN_DATABASE
     database: str = Field(default="orders", min_length=1, max_length=63)
 
     async def read(self, systems: Systems) -> ReadResult:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from bot.actions.base import Read
+from bot.actions.base import IN_DATABASE, Read
 from bot.actions.cell_format import cells
 from bot.actions.database import column_order
 from bot.model import Attachment, Cell, ReadResult, Table
@@ -51,6 +51,7 @@ class RunQuery(Read):
     """
 
     name: ClassVar = "query"
+    place_keys: ClassVar = IN_DATABASE
     file: File
     params: dict[str, str | int | float | bool] = Field(default_factory=dict)
     says: VerdictTemplate = "{count} row{s}"

@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions import cell_format
-from bot.actions.base import Change, Progress
+from bot.actions.base import IN_DATABASE, Change, Progress
 from bot.actions.params import Duration
 from bot.actions.wording import plural
 from bot.model import BlastRadius, Plan, Risk, Table, UserError, Verdict
@@ -80,6 +80,7 @@ class EndQueries(Change):
 
     name: ClassVar = "end-queries"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_DATABASE
     database: str = Field(default="orders", min_length=1, max_length=63)
     longer_than: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(hours=24))] = (
         Field(default=timedelta(seconds=30), description="For example 30 s or 2 min.")

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from bot.actions.base import Read
+from bot.actions.base import IN_CLUSTER, Read
 from bot.actions.params import HostPort, Name, Selector
 from bot.model import Model, ReadResult, Table
 from bot.systems import Systems
@@ -60,6 +60,7 @@ class CheckDependencies(Read):
     """Try the ports that a service needs; `timeout` is in seconds, for each of them."""
 
     name: ClassVar = "dependencies"
+    place_keys: ClassVar = IN_CLUSTER
     selector: Selector
     container: Name | None = None
     checks: tuple[HostPort, ...] = Field(min_length=1, max_length=20)

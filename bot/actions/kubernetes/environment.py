@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
-from bot.actions.base import AlreadyApplied, Change, Progress
+from bot.actions.base import IN_CLUSTER, AlreadyApplied, Change, Progress
 from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, rollout
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
@@ -70,6 +70,7 @@ class SetEnvironment(DeploymentChange):
 
     name: ClassVar = "set-env"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_CLUSTER
     playbook_only: ClassVar = frozenset(
         {"deployment", "container", "variable", "value", "unless", "none"}
     )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
-from bot.actions.base import Read
+from bot.actions.base import IN_CLUSTER, Read
 from bot.actions.kubernetes import revisions
 from bot.actions.kubernetes.revisions import RevisionHistory
 from bot.actions.params import Name
@@ -19,6 +19,7 @@ class RolloutHistory(Read):
     """List what a Deployment has run, newest first, and say where a rollback would go."""
 
     name: ClassVar = "rollout-history"
+    place_keys: ClassVar = IN_CLUSTER
     deployment: Name
 
     async def read(self, systems: Systems) -> ReadResult:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from bot import redaction
-from bot.actions.base import Read
+from bot.actions.base import IN_CLUSTER, Read
 from bot.actions.kubernetes import log_lines, matching
 from bot.actions.kubernetes.log_counts import LogCounts
 from bot.actions.kubernetes.log_lines import Line, LineReader, Source, TailBuffer
@@ -79,6 +79,7 @@ class TailLogs(Read):
     """
 
     name: ClassVar = "logs"
+    place_keys: ClassVar = IN_CLUSTER
     selector: Selector
     tail: int = Field(default=100, ge=1, le=500_000)
     match: Expression | None = None

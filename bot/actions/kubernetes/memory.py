@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from bot.actions import bounds
-from bot.actions.base import Progress
+from bot.actions.base import IN_CLUSTER, Progress
 from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, rollout
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import MEMORY, Memory, Name
@@ -72,6 +72,7 @@ class MemoryLimit(DeploymentChange):
 
     name: ClassVar = "memory-limit"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_CLUSTER
     limit: Memory = Field(
         description=f"Such as 1Gi or 768Mi: at most {MAX_FACTOR} times what it is now, at least "
         f"1/{MAX_FACTOR} of it."

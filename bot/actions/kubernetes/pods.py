@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from bot.actions.base import Read
+from bot.actions.base import IN_CLUSTER, Read
 from bot.actions.params import Selector
 from bot.model import ReadResult, Table
 from bot.systems import Systems
@@ -20,6 +20,7 @@ class ListPods(Read):
     """List the pods that a label selector names."""
 
     name: ClassVar = "pods"
+    place_keys: ClassVar = IN_CLUSTER
     selector: Selector
 
     async def read(self, systems: Systems) -> ReadResult:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from bot.actions.base import Change, Progress
+from bot.actions.base import IN_CLUSTER, Change, Progress
 from bot.actions.kubernetes import capacity, deletions, deployments, ownership, rollout
 from bot.actions.kubernetes.deployments import ChangeFactory, DeploymentChange
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
@@ -51,6 +51,7 @@ class RollingRestart(DeploymentChange):
 
     name: ClassVar = "rolling-restart"
     risk: ClassVar = Risk.CHANGE
+    place_keys: ClassVar = IN_CLUSTER
     noun: ClassVar = "restart"
 
     async def plan(self, systems: Systems) -> Plan:
@@ -121,6 +122,7 @@ class DeletePods(Change):
 
     name: ClassVar = "delete-pods"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_CLUSTER
     selector: Selector
     watch_seconds: Annotated[float, Field(gt=0, le=600)] = 30
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 300

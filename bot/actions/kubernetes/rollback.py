@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from bot.actions.base import Progress
+from bot.actions.base import IN_CLUSTER, Progress
 from bot.actions.kubernetes import (
     applied,
     capacity,
@@ -35,6 +35,7 @@ class RollBack(DeploymentChange):
 
     name: ClassVar = "rollback"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_CLUSTER
     noun: ClassVar = "rollback"
     to_revision: Annotated[int, Field(ge=1)] | None = Field(
         default=None,

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bot.actions import bounds
-from bot.actions.base import Progress
+from bot.actions.base import IN_CLUSTER, Progress
 from bot.actions.kubernetes import applied, capacity, deployments, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.wording import percent, percent_at_most, plural
@@ -33,6 +33,7 @@ class ScaleDeployment(DeploymentChange):
 
     name: ClassVar = "scale-deployment"
     risk: ClassVar = Risk.DESTRUCTIVE
+    place_keys: ClassVar = IN_CLUSTER
     replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
 
     async def parameter_options(self, systems: Systems, field: str) -> Options | None:

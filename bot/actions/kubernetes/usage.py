@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from bot.actions.base import Read
+from bot.actions.base import IN_CLUSTER, Read
 from bot.actions.kubernetes import pods
 from bot.actions.params import Selector
 from bot.actions.wording import percent
@@ -83,6 +83,7 @@ class PodUsage(Read):
     """Compare what the pods of a label selector use with their requests and limits."""
 
     name: ClassVar = "usage"
+    place_keys: ClassVar = IN_CLUSTER
     selector: Selector
 
     async def read(self, systems: Systems) -> ReadResult:

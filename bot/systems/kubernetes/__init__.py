@@ -32,6 +32,7 @@ from bot.systems.kubernetes.pod_exec import ExecResult
 from bot.systems.kubernetes.resources import (
     Container,
     Deployment,
+    Event,
     Pod,
     ResourceAmounts,
     Revision,
@@ -53,6 +54,7 @@ __all__ = [
     "Deployment",
     "DeploymentPatch",
     "DisruptionBudget",
+    "Event",
     "ExecResult",
     "Forbidden",
     "LimitRange",

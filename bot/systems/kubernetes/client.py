@@ -36,7 +36,7 @@ from bot.systems.kubernetes.logs import LineSplitter
 from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.patience import Patience
 from bot.systems.kubernetes.pod_exec import ExecResult
-from bot.systems.kubernetes.resources import Deployment, Pod, ResourceAmounts, Revision
+from bot.systems.kubernetes.resources import Deployment, Event, Pod, ResourceAmounts, Revision
 from bot.systems.kubernetes.sending import Redirected, UpgradeRefused
 
 TIMEOUT_SECONDS = 10.0
@@ -224,6 +224,14 @@ class Cluster:
         query = [("fieldSelector", "reason=BackOff,involvedObject.kind=Pod")]
         raw = await self._request_json(call, "GET", self._core_path("events"), query)
         return frozenset(event["involvedObject"]["name"] for event in raw["items"])
+
+    async def warnings(self) -> tuple[Event, ...]:
+        """The events of the namespace that warn, the newest first; clusters keep them an hour."""
+        call = self._api_call("list", "events")
+        query = [("fieldSelector", "type=Warning")]
+        raw = await self._request_json(call, "GET", self._core_path("events"), query)
+        events = map(resources.parse_event, raw["items"])
+        return tuple(sorted(events, key=lambda event: event.last, reverse=True))
 
     async def dry_run(self, deployment: Deployment, patch: DeploymentPatch) -> Deployment:
         """What a change would make of a Deployment, by a dry run on the server."""

@@ -507,6 +507,39 @@ def parse_revision(raw: Obj) -> Revision:
     )
 
 
+class Event(Model):
+    """What a controller or a node says about an object, and how often it said so.
+
+    `kind` and `name` are those of the object; `last` is when it was said last.
+    """
+
+    kind: str
+    name: str
+    reason: str
+    message: str
+    count: int
+    last: datetime
+
+
+def parse_event(raw: Obj) -> Event:
+    """An Event from JSON: newer components write a series in place of the count and its time."""
+    series, about = raw.get("series") or {}, raw["involvedObject"]
+    last = (
+        series.get("lastObservedTime")
+        or raw.get("lastTimestamp")
+        or raw.get("eventTime")
+        or raw["metadata"]["creationTimestamp"]
+    )
+    return Event(
+        kind=about.get("kind", ""),
+        name=about.get("name", ""),
+        reason=raw.get("reason") or "",
+        message=redaction.redact(printable(raw.get("message") or "")),
+        count=series.get("count") or raw.get("count") or 1,
+        last=datetime.fromisoformat(last),
+    )
+
+
 def _template(raw: Obj) -> Obj:
     """The pod template of a ReplicaSet, without the hash that the ReplicaSet added."""
     template: Obj = raw["spec"]["template"]

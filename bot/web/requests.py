@@ -1,7 +1,8 @@
-"""The HTTP server's application: Slack's signed events, and health checks."""
+"""The HTTP server's application: Slack's signed events, health checks, the approvers' page."""
 
 import asyncio
 import logging
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from bot import slack, sweeps
 from bot.store import db
+from bot.web.approve_page import MAX_FORM_BYTES, PREFIX, SECURE, ApprovePage, NotSignedIn
 from bot.world import World
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ Send = Callable[[Message], Awaitable[None]]
 T = TypeVar("T")
 
 EVENTS_PATH = "/slack/events"
+APPROVE_LINK = re.compile(rf"{PREFIX}([A-Za-z0-9_-]{{43}})")
 # A press carries its message and form: Slack allows these a few hundred kilobytes.
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_HEAD_BYTES = 64 * 1024
@@ -205,9 +208,10 @@ class SharedCheck(Generic[T]):
 
 
 class Web:
-    """An ASGI application: `POST /slack/events`, `GET /healthz` and `GET /readyz`.
+    """An ASGI application: `POST /slack/events`, `GET /healthz`, `GET /readyz`, `/approve/…`.
 
-    Without a signature check, as in Socket Mode, it takes no events.
+    Without a signature check, as in Socket Mode, it takes no events; without a sign-in there is no
+    page for approvals.
     """
 
     def __init__(
@@ -216,11 +220,13 @@ class Web:
         world: World,
         signatures: SignatureCheck | None,
         refusals: Refusals,
+        page: ApprovePage | None = None,
     ) -> None:
         self._events = AsyncSlackRequestHandler(app)
         self._world = world
         self._signatures = signatures
         self._refusals = refusals
+        self._page = page
         self._check_database = SharedCheck(lambda: db.problem(world.pool, CHECK_SECONDS))
         self._check_slack = SharedCheck(self._ask_slack, SLACK_CHECK_INTERVAL)
         self._count_set_aside = SharedCheck(self._count)
@@ -234,8 +240,39 @@ class Web:
                 await _respond(send, status, f"{answer}{self._refusals}")
             case "POST", path if path == EVENTS_PATH and self._signatures is not None:
                 await self._take_event(scope, receive, send, self._signatures)
+            case "GET" | "POST", path if self._page is not None and (
+                link := APPROVE_LINK.fullmatch(path)
+            ):
+                await self._answer_page(self._page, link[1], scope, receive, send)
             case _:
                 await _respond(send, 404, "not found")
+
+    async def _answer_page(
+        self, page: ApprovePage, token: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """The page for an approval: only through the firm's sign-in, and a POST with its form."""
+        headers, peer = scope["headers"], (scope.get("client") or ("",))[0]
+        try:
+            email = page.signed_in(peer, headers)
+        except NotSignedIn:
+            self._refusals.add("not through the firm's sign-in")
+            await _respond(send, 403, "not through the firm's sign-in")
+            return
+        if scope["method"] == "GET":
+            answer = await page.show(token, email)
+        else:
+            try:
+                body = await _read_body(receive, MAX_FORM_BYTES)
+            except CutOff:
+                self._refusals.add("too slow, or cut off")
+                return
+            if body is None:
+                await self._refuse_large(send)
+                return
+            answer = await page.confirm(token, email, headers, body)
+        start = {"type": "http.response.start", "status": answer.status, "headers": list(SECURE)}
+        await send(start)
+        await send({"type": "http.response.body", "body": answer.html.encode()})
 
     async def _take_event(
         self, scope: Scope, receive: Receive, send: Send, signatures: SignatureCheck
@@ -317,7 +354,7 @@ def _announces_too_much(headers: dict[str, str]) -> bool:
     return announced.isdecimal() and int(announced[:20]) > MAX_BODY_BYTES
 
 
-async def _read_body(receive: Receive) -> bytes | None:
+async def _read_body(receive: Receive, largest: int = MAX_BODY_BYTES) -> bytes | None:
     """The body of a request; None, without the rest of it, where it is too large.
 
     Raises CutOff when the client is gone, or was too slow.
@@ -329,7 +366,7 @@ async def _read_body(receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             raise CutOff
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > largest:
             return None
         more = message.get("more_body", False)
     return bytes(body)
