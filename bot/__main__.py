@@ -75,7 +75,8 @@ async def open_world(
     `start_seconds` how long the start waits for what Slack refuses in passing.
     """
     clusters = Clusters(settings.kubeconfig)
-    team_config = config.load(settings.config, _surroundings(settings, clusters))
+    risks = {action.name: action.risk for action in ACTIONS}
+    team_config = config.load(settings.config, _surroundings(settings, clusters), risks)
     for cluster in {name for service in team_config.all for name in service.all_clusters}:
         await clusters.check(cluster)
     for warning in rules.policy.loud_warnings(team_config):
@@ -88,7 +89,9 @@ async def open_world(
         identity = await workspace.authenticate(client, start)
         cache = await _open_cache(stack, settings)
         people = Directory(client, cache, identity.team_id)
-        bot_workspace = await workspace.load_workspace(client, identity, people, team_config, start)
+        bot_workspace = await workspace.load_workspace(
+            client, identity, people, team_config, start, risks
+        )
         pool = await db.open_pool(settings.database_url)
         stack.push_async_callback(pool.close)
         clock = await stack.enter_async_context(DatabaseClock(wall_clock).kept_in_step(pool))

@@ -6,12 +6,20 @@ from typing import Any
 
 import psycopg
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import config
 from bot.actions.database.connections import DatabaseConnections
 from bot.actions.database.sessions import EndQueries
-from bot.model import target
+from bot.clock import utc_now
+from bot.config import Surroundings
+from bot.model import Place, target
+from bot.services import Services
+from bot.settings import Settings
+from bot.slack.customer_channel import CustomerChannel
 from bot.systems import ChangingSystems
 from bot.systems.database import Database
+from bot.systems.kubernetes import Clusters
 from bot.systems.postgres import ConnectionSettings, DatabaseError
 from bot.systems.sessions import SessionTerminator
 from sandbox.shop import Shop
@@ -170,3 +178,54 @@ async def test_plans_say_which_database(
 )
 def test_which_server_a_url_names(url: str, server: str) -> None:
     assert ConnectionSettings(url, ADMIN, "ops").server == server
+
+
+SERVICES = """\
+services:
+  checkout:
+    approvers: {groups: [checkout]}
+    databases:
+      main: {read: CHECKOUT_URL}
+      reporting: {read: FILE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("database", "read", "admin"),
+    [
+        (
+            "",
+            "The bot cannot connect to the database main of checkout: CHECKOUT_URL is not set.",
+            "The bot cannot connect to the database main of checkout: databases.main.admin of "
+            "checkout in RUNBOLT_CONFIG is not set.",
+        ),
+        (
+            "reporting",
+            "The bot cannot connect to the database reporting of checkout: FILE is empty.",
+            "The bot cannot connect to the database reporting of checkout: "
+            "databases.reporting.admin of checkout in RUNBOLT_CONFIG is not set.",
+        ),
+    ],
+)
+async def test_databases_of_a_service(
+    database: str, read: str, admin: str, given: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "dsn"
+    file.write_text("postgresql://ro@db/x")
+    (tmp_path / "services.yml").write_text(SERVICES.replace("FILE", str(file)))
+    clusters = Clusters(given.kubeconfig)
+    found = Surroundings("shop", clusters.contexts(), {"CHECKOUT_URL": "x"}.get)
+    loaded = config.load(tmp_path / "services.yml", found)
+    channel = CustomerChannel(AsyncWebClient(), None)
+    services = Services(loaded, given, clusters, lambda _: channel, utc_now)
+    made = services.systems(Place(service="checkout", database=database))
+    file.write_text("")  # it is read when somebody needs it
+
+    for doing, expected in ((made.database.select("SELECT 1"), read), (role(made), admin)):
+        with pytest.raises(DatabaseError) as refused:
+            await doing
+        assert str(refused.value).startswith(expected.replace("FILE", str(file)))
+
+
+async def role(made: ChangingSystems) -> str:
+    return made.sessions.role

@@ -81,7 +81,13 @@ async def what_happens(world: World, incident: Incident, *, all_clear: bool) -> 
     return text.render(
         "customer_form",
         channel=channel,
-        approvals=config.policy.approvals.change,
+        approvals=rules.policy.expected_approvals(
+            config,
+            incident.severity,
+            rules.permissions.CUSTOMER_MESSAGE,
+            PostCustomerMessage.risk,
+            world.now(),
+        ),
         local=True,
         **trouble._asdict(),
     )
@@ -144,7 +150,7 @@ async def replace(
     """Request approval of another text instead of the old one; raises UserError for both."""
     step = ALL_CLEAR if rules.customers.is_all_clear(old) else STEP
     found, action = await _build_message_action(world, incident_id, step, words)
-    decider = await load_decider(world, by, old.place.service)
+    decider = await load_decider(world, by, old)
     warnings = await _warnings(world, incident_id, step)
 
     async def withdraw(conn: Conn) -> None:
