@@ -16,7 +16,7 @@ __all__ = ["payments", "playbooks", "team"]
 DONE = ":white_check_mark: Done by {}, 2026-11-24 10:00 UTC"
 ADDED = (
     ":heavy_plus_sign: @oncall took in Payment Service (payment-service): its responders are "
-    "invited, and its playbook is a message of its own."
+    "invited, and its playbook is above."
 )
 
 
