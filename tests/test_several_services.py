@@ -16,7 +16,7 @@ __all__ = ["payments", "playbooks", "team"]
 DONE = ":white_check_mark: Done by {}, 2026-11-24 10:00 UTC"
 ADDED = (
     ":heavy_plus_sign: @oncall took in Payment Service (payment-service): its responders are "
-    "invited, and its playbook is a message of its own."
+    "invited, and its playbook is above."
 )
 
 
@@ -223,7 +223,7 @@ async def test_it_is_an_open_incident_of_each(walk: Walk, bot: Bot, payments: Cl
         found = {
             service: [
                 incident.id
-                for incident in await store.incidents.list_open_of_service(conn, service, 9)
+                for incident in await store.incidents.list_open(conn, 9, services=(service,))
             ]
             for service in ("order-service", "payment-service", "search")
         }

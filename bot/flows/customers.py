@@ -43,7 +43,7 @@ MOST_NAMED = 4  # incidents that a warning names
 
 
 class Trouble(NamedTuple):
-    """What customers still notice: changes in force, and the service's other open incidents."""
+    """What customers still notice: changes in force, and the services' other open incidents."""
 
     changes: tuple[TemporaryChange, ...] = ()
     incidents: tuple[Incident, ...] = ()
@@ -97,8 +97,8 @@ async def _look_for_trouble(world: World, incident: Incident) -> Trouble:
     """What speaks against an all-clear of this incident."""
     async with world.pool.connection() as conn:
         in_force = await store.temporary_changes.not_ended(conn)
-        service = incident.playbook.service
-        others = await store.incidents.list_open_of_service(conn, service, MOST_NAMED)
+        services = incident.services
+        others = await store.incidents.list_open(conn, MOST_NAMED, services=services)
     return Trouble(in_force, tuple(other for other in others if other.id != incident.id))
 
 

@@ -177,9 +177,10 @@ def _check_is_approver(
     people = [f"<@{user}>" for user in sorted(approvers.everybody - set(execution.requesters))]
     named = f": {listed(people, 'or')}" if 0 < len(people) <= MAX_APPROVERS else ""
     doubts = "".join(f" {sentence}" for sentence in _doubts(approvers))
+    of, whose = (f" of {service}", "its") if service else ("", "the")
     raise UserError(
-        f"You are not an approver{f' of {service}' if service else ''}. Nothing was {done}; ask "
-        f"one of the approvers{named}.{doubts}"
+        f"You are not an approver{of}. Nothing was {done}; ask one of {whose} approvers{named}."
+        f"{doubts}"
     )
 
 
