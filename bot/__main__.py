@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
 from importlib.resources import as_file, files
 from typing import Any
@@ -55,10 +55,18 @@ SHORTEST_SECRET = 16
 def load_playbooks(team_config: Config) -> tuple[Playbook, ...]:
     """The team's playbooks, or the shipped ones; raises UserError that lists every mistake."""
     services, defaults = team_config.for_playbooks, team_config.defaults.for_playbooks
-    if team_config.playbooks is not None:
-        return loader.load(team_config.playbooks, ACTIONS, services, defaults)
-    with as_file(files("templates") / "playbooks") as shipped:
-        return loader.load(shipped, ACTIONS, services, defaults)
+    with ExitStack() as stack:
+        folder = team_config.playbooks
+        if folder is None:
+            folder = stack.enter_context(as_file(files("templates") / "playbooks"))
+        loaded = loader.load(folder, ACTIONS, services, defaults)
+    return tuple(_titled(playbook, team_config) for playbook in loaded)
+
+
+def _titled(playbook: Playbook, team_config: Config) -> Playbook:
+    """The playbook under the title that its team gives the service, so that it has one name."""
+    title = team_config.of(playbook.service).title
+    return playbook.model_copy(update={"title": title}) if title else playbook
 
 
 @asynccontextmanager
