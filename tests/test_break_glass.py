@@ -150,13 +150,19 @@ async def too_early(walk: Walk, clock: Clock, channel: str) -> None:
 
 async def appointed_now(walk: Walk, clock: Clock, channel: str) -> None:
     clock.forward(minutes=6)
-    await walk.say("oncall", "/incident role ic @second", channel)
-    await walk.say("oncall", "/incident role ic @lead", channel)
+    await hand_over(walk, "second", channel)
+    await hand_over(walk, "lead", channel)
+
+
+async def hand_over(walk: Walk, to: str, channel: str) -> None:
+    """Somebody of the team puts another person in command, and confirms it."""
+    await walk.say("oncall", f"/incident role ic @{to}", channel)
+    await walk.submit("oncall")
 
 
 async def deposed(walk: Walk, clock: Clock, channel: str) -> None:
     clock.forward(minutes=6)
-    await walk.say("oncall", "/incident role ic @second", channel)
+    await hand_over(walk, "second", channel)
 
 
 async def lowered(walk: Walk, clock: Clock, channel: str) -> None:
@@ -407,7 +413,7 @@ async def test_it_is_off_by_default(
 ) -> None:
     assert "Break glass…" not in walk.execution(asked).buttons
     clock.forward(minutes=6)
-    pressed = await walk.press("lead", action_ids.TAKE_COMMAND, asked)
+    pressed = await walk.press("lead", action_ids.POST_UPDATE, asked)
     action = {**pressed.payload["actions"][0], "action_id": action_ids.BREAK_GLASS, "value": "1"}
 
     await send_changed(walk, pressed, actions=[action], trigger_id="1.2")

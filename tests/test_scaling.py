@@ -45,6 +45,7 @@ async def test_scaled_and_undone(walk: Walk, kube: Cluster) -> None:
     request = walk.execution(channel)
     assert request.loss == "Nothing is lost: 2 pods are added, and those that run are left alone."
     assert request.plan == {
+        "Target": "deployment/order-service in namespace tickettoken",
         "Plan": "Scale order-service from 3 to 5 replicas",
         "Check": "All 5 pods are ready within 300 s, and then stay ready for 0.4 s "
         "without a restart.",
