@@ -46,6 +46,7 @@ async def test_scaled_and_undone(walk: Walk, kube: Cluster) -> None:
     assert request.loss == "Nothing is lost: 2 pods are added, and those that run are left alone."
     assert request.plan == {
         "Plan": "Scale order-service from 3 to 5 replicas",
+        "Target": "deployment/order-service in namespace tickettoken",
         "Check": "All 5 pods are ready within 300 s, and then stay ready for 0.4 s "
         "without a restart.",
         "Undo": "Scale order-service back to 3 replicas",
