@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
 from importlib.resources import as_file, files
 from typing import Any
@@ -55,10 +55,18 @@ SHORTEST_SECRET = 16
 def load_playbooks(team_config: Config) -> tuple[Playbook, ...]:
     """The team's playbooks, or the shipped ones; raises UserError that lists every mistake."""
     services, defaults = team_config.for_playbooks, team_config.defaults.for_playbooks
-    if team_config.playbooks is not None:
-        return loader.load(team_config.playbooks, ACTIONS, services, defaults)
-    with as_file(files("templates") / "playbooks") as shipped:
-        return loader.load(shipped, ACTIONS, services, defaults)
+    with ExitStack() as stack:
+        folder = team_config.playbooks
+        if folder is None:
+            folder = stack.enter_context(as_file(files("templates") / "playbooks"))
+        loaded = loader.load(folder, ACTIONS, services, defaults)
+    return tuple(_titled(playbook, team_config) for playbook in loaded)
+
+
+def _titled(playbook: Playbook, team_config: Config) -> Playbook:
+    """The playbook under the title that its team gives the service, so that it has one name."""
+    title = team_config.of(playbook.service).title
+    return playbook.model_copy(update={"title": title}) if title else playbook
 
 
 @asynccontextmanager
@@ -75,7 +83,8 @@ async def open_world(
     `start_seconds` how long the start waits for what Slack refuses in passing.
     """
     clusters = Clusters(settings.kubeconfig)
-    team_config = config.load(settings.config, _surroundings(settings, clusters))
+    risks = {action.name: action.risk for action in ACTIONS}
+    team_config = config.load(settings.config, _surroundings(settings, clusters), risks)
     for cluster in {name for service in team_config.all for name in service.all_clusters}:
         await clusters.check(cluster)
     for warning in rules.policy.loud_warnings(team_config):
@@ -88,7 +97,9 @@ async def open_world(
         identity = await workspace.authenticate(client, start)
         cache = await _open_cache(stack, settings)
         people = Directory(client, cache, identity.team_id)
-        bot_workspace = await workspace.load_workspace(client, identity, people, team_config, start)
+        bot_workspace = await workspace.load_workspace(
+            client, identity, people, team_config, start, risks
+        )
         pool = await db.open_pool(settings.database_url)
         stack.push_async_callback(pool.close)
         clock = await stack.enter_async_context(DatabaseClock(wall_clock).kept_in_step(pool))

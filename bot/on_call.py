@@ -130,9 +130,7 @@ async def warn_of_unknown(world: World) -> None:
 
     It may be away at the start, so this is no reason not to start.
     """
-    selectors = [
-        each for config in world.config.all for each in (config.approvers, config.responders)
-    ]
+    selectors = [each for config in world.config.all for each in config.selectors]
     duties = dict.fromkeys(duty for selector in selectors for duty in selector.on_call)
     slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 

@@ -292,7 +292,7 @@ async def _open_playbook_form(world: World, interaction: Interaction, incident: 
     rules.incidents.check_open(incident)
     services = rules.service_names.served(world.config, world.playbooks)
     others = rules.fitting.others(world.playbooks, incident)
-    if not others and len(services) < 2:
+    if not others and all(service.id in incident.services for service in services):
         raise UserError(
             "There is no other playbook. Nothing was changed. The bot reads playbooks from files "
             "when it starts."

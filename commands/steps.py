@@ -41,6 +41,12 @@ class DenyForm(Model):
     reason: NonBlankText
 
 
+class GlassForm(Model):
+    """Why the glass is broken."""
+
+    reason: NonBlankText
+
+
 def parse_form(world: World, interaction: Interaction, values: dict[str, Any]) -> StepForm:
     """The form of a step; its action checks each parameter. Raises ValidationError.
 
@@ -101,15 +107,18 @@ async def _open_form(
         flows.choices.of_step(world, place, step, params),
         endings.at_once(world, place, step.action, params, by=interaction.user_id),
     )
-    policy = world.config.of(place.service).policy
+    service = world.config.of(place.service)
     form = modals.step(
         step,
         action,
         params,
         options=choices,
         ends=ends,
-        approvals=policy.approvals.of(action.risk),
-        has_budget=policy.budget.is_set,
+        approvals=rules.policy.expected_approvals(
+            service, incident.severity, action.name, action.risk, world.now()
+        ),
+        has_budget=service.policy.has_budget,
+        freeze=service.freeze_at(world.now()),
         metadata=metadata,
         reason=reason,
     )
@@ -200,6 +209,23 @@ async def submit_deny(world: World, interaction: Interaction, form: DenyForm) ->
     """Deny the request, or withdraw one's own."""
     execution_id = ExecutionId(interaction.private_metadata["execution"])
     await flows.approvals.deny(world, execution_id, form.reason, by=interaction.user_id)
+
+
+async def break_glass(world: World, interaction: Interaction) -> None:
+    """*Break glass* was pressed: open the form for the reason, for the commander."""
+    execution = await flows.break_glass.check_may_break(
+        world, _execution_id(interaction), by=interaction.user_id
+    )
+    service = world.config.of(execution.place.service)
+    metadata = interaction.metadata(execution=execution.id)
+    freeze = service.freeze_at(world.now())
+    await interaction.open(modals.break_glass(execution, freeze, metadata=metadata))
+
+
+async def submit_glass(world: World, interaction: Interaction, form: GlassForm) -> None:
+    """Break the glass: the request runs now."""
+    execution_id = ExecutionId(interaction.private_metadata["execution"])
+    await flows.break_glass.break_glass(world, execution_id, form.reason, by=interaction.user_id)
 
 
 async def snooze(world: World, interaction: Interaction) -> None:

@@ -12,6 +12,12 @@ TEAMS = HERE / "config"
 SHIPPED, OWN = HERE.parent / "templates" / "playbooks", HERE / "playbooks"
 
 
+class _WithoutAliases(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write what stands twice as often as it stands."""
+        return True
+
+
 def write_configuration(folder: Path, playbooks: Path | None = None) -> Path:
     """Write what RUNBOLT_CONFIG names into a folder; returns that folder.
 
@@ -22,7 +28,9 @@ def write_configuration(folder: Path, playbooks: Path | None = None) -> Path:
     shutil.copytree(TEAMS, target)
     books = playbooks.absolute() if playbooks else _all_playbooks(folder)
     settings = {"playbooks": str(books), "services": _unlisted(books)}
-    (target / "playbooks.yml").write_text(yaml.safe_dump(settings))
+    # The services share settings, and the bot takes no aliases of YAML.
+    text = yaml.dump(settings, Dumper=_WithoutAliases)
+    (target / "playbooks.yml").write_text(text)
     return target
 
 

@@ -39,6 +39,84 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant(
+        "a rule lowers without saying so",
+        "bot/config/policy.py",
+        "return self.approvals if self.lowers else max(before, self.approvals)",
+        "return self.approvals",
+        ("tests/test_config_policy.py::test_only_a_rule_that_says_so_lowers",),
+    ),
+    Mutant(
+        "a freeze that begins meanwhile passes the approval",
+        "bot/flows/approvals.py",
+        "    execution = await freezes.apply(world, conn, execution, now)\n",
+        "",
+        ("tests/test_policy_rules.py::test_a_freeze_begins_before_the_approval",),
+    ),
+    Mutant(
+        "a freeze that begins meanwhile passes the start",
+        "bot/flows/runs.py",
+        "            if await _waits_in_freeze(world, conn, execution_id, now):\n"
+        "                return None\n",
+        "",
+        ("tests/test_policy_rules.py::test_a_freeze_begins_before_the_start",),
+    ),
+    Mutant(
+        "what waits uses no budget",
+        "bot/store/executions.py",
+        "OR state NOT IN ('denied', 'expired', 'voided', 'succeeded', 'failed')",
+        "OR state = 'running'",
+        ("tests/test_policy_rules.py::test_two_at_once_do_not_both_fit",),
+    ),
+    Mutant(
+        "budget without the incident's lock",
+        "bot/flows/executions.py",
+        "incident = await (lock if after_end else lock_open)(conn, incident_id)",
+        "incident = await store.incidents.get(conn, incident_id)\n    assert incident is not None",
+        ("tests/test_policy_rules.py::test_two_at_once_do_not_both_fit",),
+    ),
+    Mutant(
+        "approvers of another change approve",
+        "bot/rules/policy.py",
+        "return service.terms(asked.severity, execution.action, execution.risk).approvers",
+        "return service.approvers",
+        ("tests/test_policy_rules.py::test_a_rule_names_other_approvers",),
+    ),
+    Mutant(
+        "who has just taken command breaks the glass",
+        "bot/rules/break_glass.py",
+        "return max((execution.requested_at, *answers, *commanded))",
+        "return max((execution.requested_at, *answers))",
+        ("tests/test_break_glass.py::test_who_may_not_is_refused",),
+    ),
+    Mutant(
+        "an approval is no answer",
+        "bot/rules/break_glass.py",
+        "return max((execution.requested_at, *answers, *commanded))",
+        "return max((execution.requested_at, *commanded))",
+        ("tests/test_break_glass.py::test_an_approval_is_an_answer",),
+    ),
+    Mutant(
+        "the glass is broken for one's own request",
+        "bot/rules/break_glass.py",
+        "if person.id in execution.requesters and not glass.own_requests:",
+        "if False:",
+        ("tests/test_break_glass.py::test_ones_own_request_needs_a_setting",),
+    ),
+    Mutant(
+        "the glass is broken after a denial",
+        "bot/rules/break_glass.py",
+        "    if was_denied:",
+        "    if False:",
+        ("tests/test_break_glass.py::test_a_denial_counts_when_asked_again",),
+    ),
+    Mutant(
+        "the glass is broken in any incident",
+        "bot/rules/break_glass.py",
+        "if incident.severity not in glass.severities:",
+        "if False:",
+        ("tests/test_break_glass.py::test_who_may_not_is_refused",),
+    ),
+    Mutant(
         "the only playbook is taken whatever the words say",
         "bot/rules/fitting.py",
         "return exact[0] if own and own == most else None",
@@ -154,18 +232,16 @@ MUTANTS = (
     Mutant(
         "a group read a minute ago approves",
         "bot/flows/lookups.py",
-        "on_call.membership(world, config, config.approvers, called)",
-        "on_call.cached_membership(world, config, config.approvers)",
+        "on_call.membership(world, config, approvers_of(world, execution), called)",
+        "on_call.cached_membership(world, config, approvers_of(world, execution))",
         ("tests/test_change_approval.py::test_former_approvers_approve_nothing",),
     ),
     Mutant(
         "who is called cannot approve",
         "bot/flows/approvals.py",
-        "execution.place.service, execution.called)",
-        "execution.place.service, [Duty(escalation_policy='PPAY', levels=20)])",
-        (
-            "tests/test_who_can_approve_now.py::TestNextLevel::test_it_counts_for_this_request_alone",
-        ),
+        "return await load_decider(world, by, execution, execution.called)",
+        "return await load_decider(world, by, execution, [Duty(escalation_policy='PPAY')])",
+        ("tests/test_who_can_approve_now.py",),
     ),
     Mutant(
         "somebody else confirms an approval",
@@ -308,11 +384,37 @@ MUTANTS = (
     Mutant(
         "who is no approver approves",
         "bot/rules/permissions.py",
-        """    if person.id not in approvers:
-        raise _not_an_approver(execution, approvers, "approved")""",
-        """    if False:
-        raise _not_an_approver(execution, approvers, "approved")""",
+        "    if person.id in approvers:\n        return\n    service",
+        "    if True:\n        return\n    service",
         ("tests/test_change_approval.py::test_a_refused_approval_is_recorded",),
+    ),
+    Mutant(
+        "who is in no team takes command from somebody",
+        "bot/rules/permissions.py",
+        '    if person.id not in team:\n        raise UserError(\n            f"<@{commander}>',
+        '    if False:\n        raise UserError(\n            f"<@{commander}>',
+        ("tests/test_command.py::test_the_answer_decides",),
+    ),
+    Mutant(
+        "of two at once both take command",
+        "bot/flows/incidents.py",
+        "        if incident.commander != seen:",
+        "        if False:",
+        ("tests/test_command.py",),
+    ),
+    Mutant(
+        "a service that lets anyone gives rights in all",
+        "bot/flows/incidents.py",
+        "    return all(config.lets_anyone(right)",
+        "    return any(config.lets_anyone(right)",
+        ("tests/test_command.py",),
+    ),
+    Mutant(
+        "two services share the ids of steps",
+        "bot/model/incident.py",
+        'f"{each.playbook.service}/")',
+        '"")',
+        ("tests/test_several_services.py::test_steps_of_both_have_one_id_each",),
     ),
     Mutant(
         "guests and bots act",
@@ -423,7 +525,7 @@ MUTANTS = (
     Mutant(
         "a plan is approved of which only a newer version knows all",
         "bot/flows/approvals.py",
-        "        rules.changes.check_understood(execution)\n",
+        "    rules.changes.check_understood(execution)\n",
         "",
         ("tests/test_newer_version.py::test_plan_that_says_more_is_left_to_newer_replicas",),
     ),

@@ -169,7 +169,7 @@ async def test_bug_is_answered_with_reference(
         await send_changed(walk, sent, actions=[action], trigger_id=f"1.{value}")
 
     await press("99999999999999999999")
-    assert walk.answer("oncall") == "This request no longer exists. Nothing was approved."
+    assert walk.answer("oncall") == "This request no longer exists. Nothing was done."
     await press("x")
 
     assert "Something went wrong in the bot" in walk.text(channel, "oncall")

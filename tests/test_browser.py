@@ -91,7 +91,7 @@ async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
     await browsing.scroll_to_card(page)
     await screenshot(page, "12-all-clear")
     await browsing.open_channel(page, "status")
-    await wait_for_text(page, "We have taken action against the problem with Order Service")
+    await wait_for_text(page, "We have taken action against the problem with Orders")
     await wait_for_text(page, "works normally again")
     await screenshot(page, "12-status")
     await on_a_phone(page)

@@ -123,7 +123,7 @@ async def test_a_press_outlives_a_redraw(page: Page, address: str) -> None:
 
 async def test_every_word_is_readable(page: Page) -> None:
     await readable(page, "start")
-    await declare(page, "Checkout is down")
+    await declare(page, "Orders: the checkout is down")
     await wait_for_text(page, "Recovery steps")
     await readable(page, "playbook")
     await press(page, "Pods")

@@ -32,6 +32,7 @@ async def test_a_request_shows_its_plan(walk: Walk, broken: Cluster, asked: str)
     assert request.reason == REASON
     assert request.loss == NOTHING_LOST
     assert request.plan == {
+        "Target": "deployment/order-service in namespace tickettoken",
         "Plan": TO_V231,
         "Check": (
             "All 3 pods are ready within 300 s, and then stay ready for 0.4 s without a restart."

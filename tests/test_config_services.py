@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot import config
+from bot.__main__ import load_playbooks
 from bot.config import Config, DatabaseSource, MemberSelector, Surroundings
 from bot.model import Risk, Severity, UserError
 
@@ -145,3 +146,12 @@ def test_a_secret_is_not_repeated(tmp_path: Path) -> None:
         ":12:14: databases.main.read: expects the name of a variable or the path of a file, not "
         "the address itself"
     ]
+
+
+@pytest.mark.parametrize(("setting", "title"), [("title: Orders", "Orders"), ("", "Order Service")])
+def test_a_service_has_one_title(tmp_path: Path, setting: str, title: str) -> None:
+    given = load(
+        tmp_path, f"approvers: {{users: [U1]}}\nservices: {{order-service: {{{setting}}}}}"
+    )
+
+    assert {playbook.title for playbook in load_playbooks(given)} == {title}

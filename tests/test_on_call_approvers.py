@@ -14,12 +14,13 @@ from sandbox.cluster import Cluster
 from sandbox.pagerduty import PagerDuty, Shift
 from sandbox.redis import free_port
 from tests.conftest import Bot, Clock, Walk, start_bot
+from tests.refusals import not_an_approver
 from tests.rollbacks import DONE, WAITS, broken, patches
 from tests.test_policy import add_line, stored
 
 __all__ = ["broken"]
 
-NO_APPROVER = "You are not an approver. Nothing was approved; ask one of the approvers."
+NO_APPROVER = not_an_approver("approved", "second", "lead")
 ONLY_WRITTEN = "so only the written list counts now."
 SCHEDULE = "{schedule: PNIGHT}"
 TWO_LEVELS = "{escalation_policy: PPAY, levels: 2}"

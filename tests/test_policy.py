@@ -16,6 +16,7 @@ from bot.model import (
     Execution,
     ExecutionId,
     Requirement,
+    Severity,
     UserError,
     UserId,
 )
@@ -69,6 +70,8 @@ async def test_the_decision_is_stored(walk: Walk, bot: Bot, clock: Clock, asked:
         requesters=(oncall,),
         until=clock.time + timedelta(minutes=10),
         reasons=(ApprovalReason.POLICY,),
+        severity=Severity.SEV1,
+        undo_window=timedelta(minutes=15),
     )
 
     await walk.press("second", action_ids.APPROVE, asked)

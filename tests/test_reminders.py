@@ -189,7 +189,7 @@ async def test_who_takes_command_was_not_asked(walk: Walk, bot: Bot, clock: Cloc
     clock.forward(minutes=5)
     await bot.tick()
     clock.forward(minutes=1)
-    await walk.press("second", action_ids.TAKE_COMMAND, channel)
+    await walk.take_over("second", channel)
 
     [reminder] = reminders(walk, channel)
     again = f"Reminder 2: the next update on INC-1 was due {shown(DUE)}."

@@ -284,7 +284,7 @@ def told(call: Any, *args: Any) -> str:
 
 
 NOT_AN_APPROVER = (
-    "You are not an approver of order-service. Nothing was {}; ask one of the approvers: <@UBOB> "
+    "You are not an approver of order-service. Nothing was {}; ask one of its approvers: <@UBOB> "
     "or <@UCAROL>."
 )
 

@@ -277,7 +277,9 @@ async def test_who_left_meanwhile_is_refused(
 
     answer = await browser.press(path, page)
 
-    assert answer.sentence.startswith("You are not an approver.")
+    assert answer.sentence.startswith(
+        "You are not an approver of order-service. Nothing was approved"
+    )
     assert patches(broken) == 0
 
 

@@ -258,7 +258,7 @@ async def test_what_pagerduty_is_asked(source: dict[str, str], query: dict[str, 
 NO_TOKEN = "refuses the token"
 RENEW = "Renew PAGERDUTY_TOKEN: a read-only key is enough."
 UNKNOWN = "does not know the schedule or the escalation policy it was asked for"
-CORRECT = "Correct pagerduty in RUNBOLT_CONFIG."
+CORRECT = "Correct its id in RUNBOLT_CONFIG."
 ODD = "answered with something other than its API's JSON"
 CHECK = "Check that PAGERDUTY_API_URL is PagerDuty's."
 

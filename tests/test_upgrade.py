@@ -10,6 +10,7 @@ from bot.store import db
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Slack
+from tests import two_services
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.manual_changes import variable
 from tests.pausing import approve_pause
@@ -30,6 +31,13 @@ FORMER_PLANS = """
         plan = jsonb_set(plan, '{target}', '"deployment/order-service"')
         WHERE plan IS NOT NULL;
     DELETE FROM migrations WHERE name = '0009_names.sql';
+"""
+
+
+# The release before knew one service of an incident.
+ONE_SERVICE = """
+    ALTER TABLE incidents DROP COLUMN further_playbooks;
+    DELETE FROM migrations WHERE name = '0024_further_playbooks.sql';
 """
 
 
@@ -97,3 +105,47 @@ async def test_a_pause_still_ends_by_itself(
         await upgraded.tick()
 
     assert variable(kube) == "false"
+
+
+class TestSeveralServices:
+    """The bot serves several services, of which an incident had one before the upgrade."""
+
+    @pytest.fixture
+    def playbooks(self, playbooks: Path) -> Path:
+        return two_services.write_playbooks(playbooks)
+
+    @pytest.fixture
+    def team(self, tmp_path: Path, playbooks: Path) -> Path:
+        return two_services.write_team(tmp_path, playbooks)
+
+    async def test_an_incident_takes_in_another(
+        self,
+        walk: Walk,
+        bot: Bot,
+        slack: Slack,
+        kube: Cluster,
+        given: Settings,
+        clock: Clock,
+        state: str,
+    ) -> None:
+        await kube.seed_payment_service()
+        channel = await two_services.declare(walk)
+        await walk.press_step("oncall", "pods", channel)
+        async with await AsyncConnection.connect(state) as conn:
+            await conn.execute(ONE_SERVICE.encode())
+
+        async with start_bot(given, clock) as upgraded:
+            slack.request_url = f"{upgraded.url}/slack/events"
+            after = Walk(slack, upgraded)
+            await after.say("oncall", "/incident service add payment-service", channel)
+            await after.press_step("oncall", "payment-service/pods", channel)
+            await after.press_step("oncall", "pods", channel)
+            timeline = await after.timeline(channel)
+
+        for step in ("pods", "payment-service/pods"):
+            assert after.step(channel, step).verdict.endswith(" ready")
+        assert [line for line in timeline if " ran Pods" in line] == [
+            "@oncall [order-service] ran Pods: 3 of 3 ready",
+            "@oncall [payment-service] ran Pods: 2 of 2 ready",
+            "@oncall [order-service] ran Pods: 3 of 3 ready",
+        ]

@@ -8,19 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import Place
 from sandbox.cluster import Cluster
-from sandbox.slack import Slack, User
-from sandbox.slack.model import Group
 from tests.conftest import Walk
-
-PAYMENTS = Place(service="payment-service")
-PAYERS = ("ana", "ben")  # responders and approvers of payment-service
 
 
 @pytest.fixture
 def playbooks(playbooks: Path) -> Path:
     """The shipped playbook for both services."""
+    return write_playbooks(playbooks)
+
+
+def write_playbooks(playbooks: Path) -> Path:
+    """Write the playbook of payment-service beside that of order-service; returns the folder."""
     words = (playbooks / "order-service.yml").read_text(encoding="utf-8")
     payments = words.replace("order-service", "payment-service").replace(
         "title: Order Service", "title: Payment Service"
@@ -32,6 +31,11 @@ def playbooks(playbooks: Path) -> Path:
 @pytest.fixture
 def team(tmp_path: Path, playbooks: Path) -> Path:
     """What both teams decided."""
+    return write_team(tmp_path, playbooks)
+
+
+def write_team(tmp_path: Path, playbooks: Path) -> Path:
+    """Write the configuration of both teams; returns the file."""
     file = tmp_path / "runbolt.yml"
     file.write_text(
         f"playbooks: {playbooks}\n"
@@ -44,7 +48,7 @@ def team(tmp_path: Path, playbooks: Path) -> Path:
         "    runbooks: https://runbooks.example/order-service/\n"
         "  payment-service:\n"
         "    namespace: payments\n"
-        "    responders: {groups: [payment-service-responders]}\n"
+        "    responders: {groups: [payment-service-oncall]}\n"
         "    approvers: {groups: [payment-service-approvers]}\n"
         "    databases: {payments: {read: ORDERS_DATABASE_URL}}\n"
         "    runbooks: https://runbooks.example/payment-service/\n"
@@ -53,32 +57,23 @@ def team(tmp_path: Path, playbooks: Path) -> Path:
 
 
 @pytest.fixture
-async def slack(slack: Slack) -> Slack:
-    """The workspace with the people of payment-service."""
-    people = [slack.add_user(User(name, name.capitalize())) for name in PAYERS]
-    members = [person.id for person in people]
-    for group_id, kind in (("S0APAYRESP0", "responders"), ("S0APAYAPPR0", "approvers")):
-        handle = f"payment-service-{kind}"
-        slack.workspace.groups[group_id] = Group(group_id, handle, handle, list(members))
-    return slack
-
-
-@pytest.fixture
 async def payments(kube: Cluster) -> Cluster:
     """The cluster as seen from the namespace of payment-service, which is healthy."""
     return await kube.seed_payment_service()
 
 
-async def both(walk: Walk, severity: str = "sev1") -> str:
-    """Declare for order-service, and take in payment-service; returns the channel."""
-    await walk.say("oncall", f"/incident declare {severity} Checkout times out")
-    [channel] = [
-        shown["name"]
-        for shown in walk.slack.channels("oncall")
-        if shown["name"].startswith("inc-1-")
-    ]
-    if not walk.posts(channel)[1].heading.startswith(":notebook: Complete"):
+async def declare(walk: Walk, severity: str = "sev1") -> str:
+    """Declare for order-service with the playbook of an outage; returns the channel."""
+    await walk.say("oncall", f"/incident declare {severity} order-service: service down")
+    channel = "inc-1-order-service-service-down"
+    if severity != "sev1":
         await walk.say("oncall", "/incident playbook", channel)
         await walk.submit("oncall", scenario="order-service/complete-service-outage")
+    return channel
+
+
+async def both(walk: Walk, severity: str = "sev1") -> str:
+    """The same, and take in payment-service."""
+    channel = await declare(walk, severity)
     await walk.say("oncall", "/incident service add payment-service", channel)
-    return str(channel)
+    return channel

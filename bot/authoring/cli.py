@@ -1,16 +1,17 @@
-"""`runbolt playbook …` and `runbolt services`: the commands for teams."""
+"""`runbolt playbook …`, `runbolt services` and `runbolt policy`: the commands for teams."""
 
 import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot import config
+from bot import config, rules
 from bot.actions.registry import ACTIONS
-from bot.authoring import draft, files, lint, render, schema, services
+from bot.authoring import draft, files, lint, policy_table, render, schema, services
 from bot.model import UserError
 from bot.playbooks import loader
 
@@ -21,6 +22,10 @@ variables (SLACK_BOT_TOKEN, DATABASE_URL and others, see the README)."""
 IMPORT = """\
 Commands become the actions that do the same. A command that no action can do is listed, and becomes
 a manual step. No file is overwritten."""
+
+POLICY = """\
+Reads the configuration and needs no other settings. Exits with 1 and lists the mistakes if there
+are any."""
 
 SERVICES = """\
 Reads RUNBOLT_CONFIG, KUBECONFIG and KUBERNETES_NAMESPACE, and connects to nothing. Secrets are left
@@ -63,7 +68,26 @@ def _parser() -> ArgumentParser:
     services_command.add_argument(
         "--config", type=Path, metavar="PATH", help="instead of what RUNBOLT_CONFIG names"
     )
+    _add_policy(commands)
     return top
+
+
+def _add_policy(commands: Subparsers) -> None:
+    summary = "print what each change needs: approvals, approvers, freezes, budgets"
+    policy = _add(commands, "policy", _policy, summary, POLICY)
+    policy.add_argument("--service", metavar="SERVICE", help="only this one")
+    policy.add_argument(
+        "--config", type=Path, metavar="PATH", help="instead of what RUNBOLT_CONFIG names"
+    )
+    policy.add_argument(
+        "--at", type=_time, metavar="TIME", help="as it is then, such as 2026-12-24T10:00 (UTC)"
+    )
+
+
+def _time(text: str) -> datetime:
+    """A time in UTC, or with an offset of its own; raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _add_commands(commands: Subparsers) -> None:
@@ -126,6 +150,19 @@ def _lint(arguments: Namespace) -> int:
     for sentence in [] if team_config else unchecked:
         print(f"{sentence}; --config FILE checks them for each service.", file=sys.stderr)
     return 1 if mistakes else 0
+
+
+def _policy(arguments: Namespace) -> int:
+    file = arguments.config or os.environ.get("RUNBOLT_CONFIG")
+    if not file:
+        raise UserError("Name the configuration: set RUNBOLT_CONFIG, or add --config PATH.")
+    risks = {action.name: action.risk for action in ACTIONS}
+    loaded = config.load(Path(file), None, risks)
+    at = arguments.at or datetime.now(UTC)
+    print(policy_table.render(loaded, risks, at, service=arguments.service))
+    for warning in rules.policy.loud_warnings(loaded):
+        print(f"warning: {warning}", file=sys.stderr)
+    return 0
 
 
 def _services(arguments: Namespace) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bot.config.night import SignIn
+from bot.config.policy_checks import most_without_rules
 from bot.config.service import ServiceConfig
 from bot.model import AloneChoice, Risk
 from bot.playbooks.validation import suggestion
@@ -63,7 +64,7 @@ def _check_enough_approvers(service: ServiceConfig, layout: Layout) -> None:
 def _check_when_alone(service: ServiceConfig, layout: Layout) -> None:
     """Report what cannot happen: no next level is named, or no glass may be broken."""
     has_policy = any(duty.escalation_policy for duty in service.approvers.on_call)
-    may_break = getattr(service.policy, "break_glass", None) is not None
+    may_break = service.policy.break_glass is not None
     for risk in (Risk.CHANGE, Risk.DESTRUCTIVE):
         choice = service.policy.when_alone.of(risk)
         if choice is AloneChoice.NEXT_LEVEL and not has_policy:
@@ -119,7 +120,7 @@ def _report_on_call(service: ServiceConfig, layout: Layout) -> None:
 def _check_people(service: ServiceConfig, layout: Layout) -> None:
     people = len(set(service.approvers.users))
     for risk in (Risk.CHANGE, Risk.DESTRUCTIVE):
-        needed = service.policy.approvals.of(risk) + service.policy.budget.is_set
+        needed = most_without_rules(service, risk)
         if needed > people:
             _report_few(service, layout, risk, needed, people)
 

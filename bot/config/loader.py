@@ -1,16 +1,18 @@
 """Read the configuration: a file, or a folder of files in which each team has its own."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from bot.config import checks
+from bot.config import checks, policy_checks
 from bot.config.checks import Surroundings
 from bot.config.night import SignIn
-from bot.config.service import Config, ConfigFile, ServiceConfig, merged
-from bot.model import UserError
+from bot.config.policy_checks import Known
+from bot.config.service import ADDED_LISTS, Config, ConfigFile, ServiceConfig, merged
+from bot.model import Risk, UserError
 from bot.playbooks import deprecations, validation, yaml_source
 from bot.playbooks.yaml_source import KeyPath, SourceFile
 
@@ -61,11 +63,46 @@ class Layout(NamedTuple):
         own = self.services.get(service.id)
         return name in self.defaults or (own is not None and name in own.value)
 
+    def report_policy(self, service: ServiceConfig, message: str, *inside: str | int) -> None:
+        """Add a mistake at a key of a service's policy, or of the defaults'."""
+        section, inside = self._policy_section(service, inside)
+        is_own = service.id and section is not self.defaults.get("policy")
+        of = f" of {service.id}" if is_own else ""
+        section.report(f"{'.'.join(map(str, ('policy', *inside)))}{of}: {message}", *inside)
 
-def load(path: Path, surroundings: Surroundings | None = None) -> Config:
+    def _policy_section(
+        self, service: ServiceConfig, inside: tuple[str | int, ...]
+    ) -> tuple[Section, tuple[str | int, ...]]:
+        """Where a key stands: of lists to which a team adds, the first items are the defaults'."""
+        own, default = self.section(service, "policy"), self.defaults.get("policy")
+        if default is None or own is default or not inside:
+            return own, inside
+        listed, key, place = inside[0] in ADDED_LISTS, inside[0], inside[1]
+        if not listed or not isinstance(place, int):
+            return (own if _has(own, inside) else default), inside
+        count = len(default.value.get(key) or ())
+        return (default, inside) if place < count else (own, (key, place - count, *inside[2:]))
+
+
+def _has(section: Section, inside: tuple[str | int, ...]) -> bool:
+    """Whether it says something at a key."""
+    value = section.value
+    for key in inside:
+        if not isinstance(value, Mapping) or key not in value:
+            return False
+        value = value[key]
+    return True
+
+
+def load(
+    path: Path,
+    surroundings: Surroundings | None = None,
+    actions: Mapping[str, Risk] | None = None,
+) -> Config:
     """Read the files; raises UserError that names the variable and each line with a mistake.
 
-    Without `surroundings` it is not checked whether the clusters and variables named are there.
+    Without `surroundings` it is not checked whether the clusters and variables named are there;
+    without the risks of `actions`, whether the actions are.
     """
     sources = [_read(file) for file in config_files(path)]
     _stop_on_mistakes(path, sources)
@@ -75,9 +112,13 @@ def load(path: Path, surroundings: Surroundings | None = None) -> Config:
     _stop_on_mistakes(path, sources)
     config = _build(layout, surroundings)
     _stop_on_mistakes(path, sources)
+    known = Known(actions or {}, config.services)
     for service in config.all:
         checks.check(service, layout, surroundings)
         checks.check_second_step(service, config.sign_in, layout)
+        report = partial(layout.report_policy, service)
+        policy_checks.check_services(service, known, report)
+        policy_checks.check(service, known, report)
     checks.check_sign_in(config.sign_in, layout, surroundings)
     _stop_on_mistakes(path, sources)
     return config

@@ -39,6 +39,11 @@ class MemberSelector(Model):
         """Whether it selects nobody."""
         return self == MemberSelector()
 
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether it may select any number of people: a group grows, a shift changes."""
+        return bool(self.groups or self.on_call)
+
     @classmethod
     def union(cls, selectors: Iterable[Self]) -> Self:
         """All whom any of them selects."""

@@ -1,16 +1,18 @@
 """What a team decides about one service, and all that the configuration says."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from bot.config.clocks import Cadence, WorkingHours, default_cadences
+from bot.config.freezes import freeze_at
 from bot.config.night import SignIn
 from bot.config.people import Address, Channels, MemberSelector, OnCallSource, Right, UserName
-from bot.config.policy import Masking, Policy
-from bot.model import ID_PATTERN, Model, Severity
+from bot.config.policy import Masking, Policy, Terms
+from bot.model import ID_PATTERN, FreezeNotice, Model, Risk, Severity
 from bot.playbooks.service_values import ServiceValues, Values
 
 # Names of the configuration's own, such as that of a database; a context of a kubeconfig may have
@@ -19,6 +21,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Context = Annotated[str, Field(min_length=1, max_length=253)]
 ServiceId = Annotated[str, Field(pattern=ID_PATTERN)]
+# Lists of `policy` to which a team's own items are added, after those of all.
+ADDED_LISTS = ("rules", "freezes")
 
 
 class DatabaseSource(Model):
@@ -81,6 +85,36 @@ class ServiceConfig(ServiceSettings):
     id: str = ""
     title: str = ""
     channel: str = ""
+
+    def terms(self, severity: Severity, action: str, risk: Risk) -> Terms:
+        """What its policy asks for before a change, whatever that takes away."""
+        terms = Terms(
+            approvals=self.policy.approvals.of(risk),
+            approvers=self.approvers,
+            expires_after=self.cadence(severity).approval,
+            undo_window=self.policy.undo_window,
+        )
+        for place, rule in self.policy.rules_for(self.id):
+            if rule.matches(severity, action, risk):
+                terms = terms.with_rule(place, rule)
+        return terms
+
+    def freeze_at(self, now: datetime) -> FreezeNotice | None:
+        """The freeze that is on at a time; one without a time zone has that of `hours`."""
+        return freeze_at(self.policy.freezes, now, self.hours.timezone)
+
+    @property
+    def all_approvers(self) -> tuple[MemberSelector, ...]:
+        """Its approvers, and those of its rules."""
+        rules = (rule.approvers for _, rule in self.policy.rules_for(self.id))
+        return (self.approvers, *(approvers for approvers in rules if approvers is not None))
+
+    @property
+    def selectors(self) -> tuple[MemberSelector, ...]:
+        """Everybody whom its settings name."""
+        glass = self.policy.break_glass
+        announced = () if glass is None else (glass.announce,)
+        return (self.responders, *self.all_approvers, *announced)
 
     @property
     def all_namespaces(self) -> tuple[str, ...]:
@@ -155,7 +189,7 @@ def merged(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
     """Raw settings, where each that a team wrote replaces the default.
 
     Of the sections that have one line each, only those lines; people and databases as a whole:
-    whoever names its own approvers means no others.
+    whoever names its own approvers means no others. Its rules and freezes come after those of all.
     """
     return {**default, **own} | {
         section: _merged_section(default[section], own[section])
@@ -170,4 +204,10 @@ def _merged_section(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[
         for key in default.keys() & own.keys()
         if isinstance(default[key], Mapping) and isinstance(own[key], Mapping)
     }
-    return {**default, **own} | both
+    # A team adds to the rules and freezes of all, and cannot lose them by writing its own.
+    joined = {
+        key: [*default[key], *own[key]]
+        for key in ADDED_LISTS
+        if isinstance(default.get(key), list) and isinstance(own.get(key), list)
+    }
+    return {**default, **own} | both | joined

@@ -3,6 +3,7 @@
 from bot.flows import (
     approvals,
     approvers,
+    break_glass,
     choices,
     contacts,
     customers,
@@ -23,6 +24,7 @@ from bot.flows import (
 __all__ = [
     "approvals",
     "approvers",
+    "break_glass",
     "choices",
     "contacts",
     "customers",

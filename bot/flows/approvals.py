@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from bot import rules, store, sweeps
-from bot.flows import runs
-from bot.flows.lookups import Decider, get, load_decider
+from bot.flows import freezes, runs
+from bot.flows.lookups import Decider, approvers_of, get, load_decider
 from bot.flows.transactions import changing_several, check_customer_message_allowed, log_execution
 from bot.model import (
     Approval,
@@ -36,7 +36,7 @@ async def approve(world: World, execution_id: ExecutionId, *, by: UserId) -> Non
 
 async def decider(world: World, execution: Execution, by: UserId) -> Decider:
     """Who this person is now, and who approves this request; raises UserError."""
-    return await load_decider(world, by, execution.place.service, execution.called)
+    return await load_decider(world, by, execution, execution.called)
 
 
 async def lock_for_approval(
@@ -49,7 +49,9 @@ async def lock_for_approval(
         raise UserError("This request no longer exists. Nothing was approved.")
     rules.changes.check_understood(execution)
     rules.second_step.check_known(execution)
-    rules.permissions.check_may_approve(execution, person, approvers, world.now())
+    now = world.now()
+    execution = await freezes.apply(world, conn, execution, now)
+    rules.permissions.check_may_approve(execution, person, approvers, now)
     await check_customer_message_allowed(conn, execution)
     return execution
 
@@ -77,8 +79,7 @@ async def check_may_deny(world: World, execution_id: ExecutionId, *, by: UserId)
     Approvers of the last minute and the requester do not wait for Slack: sending the form decides.
     """
     execution = await get(world, execution_id)
-    service = execution.place.service
-    approvers = await world.directory.cached_membership(world.config.of(service).approvers)
+    approvers = await world.directory.cached_membership(approvers_of(world, execution))
     may_deny = by == execution.requested_by or by in approvers
     if may_deny and execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         return

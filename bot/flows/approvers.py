@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bot import on_call, rules, slack, store, sweeps
 from bot.config import ServiceConfig
-from bot.flows.lookups import get
+from bot.flows.lookups import approvers_of, get
 from bot.flows.transactions import changing, changing_several, log_execution
 from bot.model import (
     AloneChoice,
@@ -89,7 +89,7 @@ async def _look(world: World, execution: Execution) -> Look:
 async def _read(world: World, execution: Execution, asked: Requirement) -> Look:
     """Who of the list is there; where nobody else on call is, who was called, or is called now."""
     config = world.config.of(execution.place.service)
-    approvers = await on_call.membership(world, config, config.approvers)
+    approvers = await on_call.membership(world, config, approvers_of(world, execution))
     look = await _judge(world, execution, asked, approvers)
     seen = look.available
     alone = seen and rules.availability.when_alone(config, execution, seen, look.shortage)
@@ -153,7 +153,7 @@ async def _next_level(
 ) -> Called:
     """The first level beyond the list on which anybody can approve, of each policy."""
     duties, members = list[Duty](), list[OnCallMember]()
-    for duty in config.approvers.on_call:
+    for duty in approvers_of(world, execution).on_call:
         if duty.escalation_policy:
             for member in await _first_able(world, config, duty, execution, asked):
                 members.append(member)

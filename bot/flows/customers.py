@@ -43,7 +43,7 @@ MOST_NAMED = 4  # incidents that a warning names
 
 
 class Trouble(NamedTuple):
-    """What customers still notice: changes in force, and the service's other open incidents."""
+    """What customers still notice: changes in force, and the services' other open incidents."""
 
     changes: tuple[TemporaryChange, ...] = ()
     incidents: tuple[Incident, ...] = ()
@@ -81,7 +81,13 @@ async def what_happens(world: World, incident: Incident, *, all_clear: bool) -> 
     return text.render(
         "customer_form",
         channel=channel,
-        approvals=config.policy.approvals.change,
+        approvals=rules.policy.expected_approvals(
+            config,
+            incident.severity,
+            rules.permissions.CUSTOMER_MESSAGE,
+            PostCustomerMessage.risk,
+            world.now(),
+        ),
         local=True,
         **trouble._asdict(),
     )
@@ -91,8 +97,8 @@ async def _look_for_trouble(world: World, incident: Incident) -> Trouble:
     """What speaks against an all-clear of this incident."""
     async with world.pool.connection() as conn:
         in_force = await store.temporary_changes.not_ended(conn)
-        service = incident.playbook.service
-        others = await store.incidents.list_open_of_service(conn, service, MOST_NAMED)
+        services = incident.services
+        others = await store.incidents.list_open(conn, MOST_NAMED, services=services)
     return Trouble(in_force, tuple(other for other in others if other.id != incident.id))
 
 
@@ -144,7 +150,7 @@ async def replace(
     """Request approval of another text instead of the old one; raises UserError for both."""
     step = ALL_CLEAR if rules.customers.is_all_clear(old) else STEP
     found, action = await _build_message_action(world, incident_id, step, words)
-    decider = await load_decider(world, by, old.place.service)
+    decider = await load_decider(world, by, old)
     warnings = await _warnings(world, incident_id, step)
 
     async def withdraw(conn: Conn) -> None:

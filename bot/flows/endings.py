@@ -37,8 +37,7 @@ async def at_once(
         action = build_action(world, name, params)
         original = await undone_by(world, place, action) if isinstance(action, Change) else None
         async with asyncio.timeout(OPTIONS_TIMEOUT_SECONDS):
-            service = "" if original is None else original.place.service
-            decider = None if original is None else await load_decider(world, by, service)
+            decider = None if original is None else await load_decider(world, by, original)
     except (UserError, TimeoutError):
         return None  # people fill in some of its parameters, or the request will say why not
     if original is None or decider is None or by not in decider.approvers:

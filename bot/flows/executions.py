@@ -26,6 +26,7 @@ from bot.model import (
     Place,
     Plan,
     ReadResult,
+    Requirement,
     Step,
     UserError,
     UserId,
@@ -161,8 +162,8 @@ async def propose(
     original = await endings.undone_by(world, place, action)
     if original is not None:
         return await _request_undo(world, original, incident_id, reason, title=step.title, by=by)
-    if not world.config.of(place.service).policy.approvals.of(action.risk):
-        # It runs at once, so who asks is the one who decides.
+    if rules.policy.may_run_alone(world.config.of(place.service), action.name, action.risk):
+        # Where it runs at once, who asks is the one who decides.
         rules.permissions.check_may_act(await world.directory.fetch_user(by))
     systems = world.services.systems(place).for_planning()
     try:
@@ -204,6 +205,7 @@ async def insert_request(
     )
     incident = await (lock if after_end else lock_open)(conn, incident_id)
     now = world.now()
+    service = request.place.service
     change = rules.policy.ProposedChange(
         plan=plan,
         risk=action.risk,
@@ -211,8 +213,11 @@ async def insert_request(
         undoes=request.undoes,
         in_force=request.ends_temporary_change,
         may_use_approval=request.may_use_approval,
+        action=action.name,
+        # Two requests at once cannot both fit into what is left: the incident is locked.
+        used=await store.executions.used_amounts(conn, incident_id, service),
     )
-    requirement = rules.policy.decide(world.config.of(request.place.service), incident, change, now)
+    requirement = rules.policy.decide(world.config.of(service), incident, change, now)
     needed = requirement.approvals
     new = _new_execution(world, incident_id, request, action, by).model_copy(
         update={
@@ -227,8 +232,13 @@ async def insert_request(
         }
     )
     execution = await store.executions.insert(conn, new)
-    await log_execution(conn, execution, entries.Proposed(reason=request.reason), at=now, by=by)
+    await log_execution(conn, execution, _proposed(request, requirement), at=now, by=by)
     return execution
+
+
+def _proposed(request: Request, requirement: Requirement) -> entries.Proposed:
+    """What the timeline says of a request."""
+    return entries.Proposed(reason=request.reason, freeze=requirement.freeze)
 
 
 async def _already_requested(world: World, incident_id: IncidentId, step: Step) -> UserError:
@@ -328,7 +338,7 @@ async def _request_undo(
     undo_action = build_undo(world, original)
     systems = world.services.systems(original.place).for_planning()
     decider, plan = await asyncio.gather(
-        load_decider(world, by, original.place.service), undo_action.plan(systems)
+        load_decider(world, by, original), undo_action.plan(systems)
     )
     plan = await drift.describe_undo(world, original, undo_action, plan)
     rules.permissions.check_may_act(decider.person)
@@ -374,6 +384,7 @@ async def _approve_pending_undo(
             undoes=original,
             in_force=in_force,
             may_use_approval=True,
+            action=pending.action,
         )
         config = world.config.of(pending.place.service)
         requirement = rules.policy.decide(config, incident, change, world.now())

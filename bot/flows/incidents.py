@@ -225,11 +225,12 @@ async def list_open(world: World, service: str | None = None) -> OpenIncidents:
     """The open incidents that lists show, of all services or of one."""
     unreadable: list[str] = []
     most = rules.incidents.MAX_LISTED
+    services = None if service is None else (service,)
     async with world.pool.connection() as conn:
         return OpenIncidents(
-            incidents=await store.incidents.list_open(conn, most, unreadable, service),
+            incidents=await store.incidents.list_open(conn, most, unreadable, services),
             unreadable=tuple(unreadable),
-            total=await store.incidents.count_open(conn, service),
+            total=await store.incidents.count_open(conn, services),
             publish_errors=await store.publications.publish_errors(conn),
         )
 

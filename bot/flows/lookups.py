@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bot import on_call, rules, store
 from bot.actions.base import Action, Change
+from bot.config import MemberSelector
 from bot.flows import incidents
 from bot.model import (
     Duty,
@@ -71,19 +72,25 @@ class Decider(NamedTuple):
 
 
 async def load_decider(
-    world: World, by: UserId, service: str, called: Sequence[Duty] = ()
+    world: World, by: UserId, execution: Execution, called: Sequence[Duty] = ()
 ) -> Decider:
-    """Read now who this person is, and who approves for the service; raises UserError.
+    """Read now who this person is, and who approves such a change; raises UserError.
 
     `called` are on call for more than the list names, and were called for the one request that
     this is about. Nothing here comes from a cache, and no locked row waits for it.
     """
-    config = world.config.of(service)
+    config = world.config.of(execution.place.service)
     person, approvers = await asyncio.gather(
         world.directory.fetch_user(by),
-        on_call.membership(world, config, config.approvers, called),
+        on_call.membership(world, config, approvers_of(world, execution), called),
     )
     return Decider(person, approvers)
+
+
+def approvers_of(world: World, execution: Execution) -> MemberSelector:
+    """Who approves a request, as the configuration says now."""
+    service = world.config.of(execution.place.service)
+    return rules.policy.approvers_of(service, execution)
 
 
 async def get(world: World, execution_id: ExecutionId) -> Execution:

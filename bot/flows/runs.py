@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bot import rules, store, sweeps
 from bot.actions.base import Change, OutcomeLost, Progress
-from bot.flows import drift, effects
+from bot.flows import drift, effects, freezes
 from bot.flows.lookups import build_action, get
 from bot.flows.transactions import (
     changing,
@@ -82,6 +82,8 @@ async def _start(world: World, execution_id: ExecutionId) -> Execution | None:
     try:
         async with world.pool.connection() as conn:
             now = world.now()
+            if await _waits_in_freeze(world, conn, execution_id, now):
+                return None
             started = await store.executions.start(conn, execution_id, now)
             if started is not None:
                 by = started.requested_by
@@ -91,6 +93,20 @@ async def _start(world: World, execution_id: ExecutionId) -> Execution | None:
     except store.executions.AlreadyActive:
         await _record_wait(world, execution_id)
         return None
+
+
+async def _waits_in_freeze(
+    world: World, conn: Conn, execution_id: ExecutionId, now: datetime
+) -> bool:
+    """Whether a freeze has begun since it was approved, so that it waits for one more approval."""
+    execution = await store.executions.lock(conn, execution_id)
+    if execution is None or execution.state is not ExecutionState.APPROVED:
+        return False
+    after = await freezes.apply(world, conn, execution, now)
+    if after.state is ExecutionState.APPROVED:
+        return False
+    await store.publications.mark_stale(conn, execution.incident_id)
+    return True
 
 
 async def _record_wait(world: World, execution_id: ExecutionId) -> None:
@@ -265,8 +281,7 @@ async def _finish(
     aftermath: effects.Aftermath = NOTHING_LEFT,
 ) -> None:
     now = world.now()
-    policy = world.config.of(execution.place.service).policy
-    window = policy.undo_window if verdict.was_applied else None
+    window = _undo_window(world, execution) if verdict.was_applied else None
 
     async def write(conn: Conn) -> None:
         ended = await store.executions.finish(
@@ -293,6 +308,14 @@ async def _finish(
         await write_with_retry(world, write)
     except store.executions.AlreadyActive:
         log.warning("execution %s counted as not done, and was requested again", execution.id)
+
+
+def _undo_window(world: World, execution: Execution) -> timedelta:
+    """How long its undo is approved with it: as its approvers read, or as the policy says now."""
+    asked = execution.requirement
+    if asked is not None and asked.undo_window is not None:
+        return asked.undo_window
+    return world.config.of(execution.place.service).policy.undo_window
 
 
 async def _sharing_target(conn: Conn, ended: Execution) -> tuple[IncidentId, ...]:

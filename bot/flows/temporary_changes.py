@@ -332,6 +332,7 @@ async def _requirement_when_over(
         undoes=execution,
         in_force=True,
         may_use_approval=undo.requested_by is not None,
+        action=undo.action,
     )
     policy = world.config.of(execution.place.service)
     return rules.policy.decide(policy, incident, undoing, world.now())
@@ -425,7 +426,7 @@ async def extend(
     Raises UserError when it is refused, which the timeline records.
     """
     execution = await get(world, execution_id)
-    decider = await load_decider(world, by, execution.place.service)
+    decider = await load_decider(world, by, execution)
     async with record_refusals(world, execution_id, by):
         await _extend(world, execution, decider, seen_end)
 

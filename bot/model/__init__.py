@@ -77,6 +77,13 @@ from bot.model.reminder import (
     Reminder,
     ReminderKind,
 )
+from bot.model.requirement import (
+    Amounts,
+    AppliedRule,
+    BrokenGlass,
+    BudgetUse,
+    FreezeNotice,
+)
 from bot.model.service import ServiceName
 from bot.model.task import (
     Task,
@@ -93,12 +100,16 @@ __all__ = [
     "LONGEST_TEMPORARY",
     "PLACE_KEYS",
     "AloneChoice",
+    "Amounts",
+    "AppliedRule",
     "Approval",
     "ApprovalReason",
     "AttachedPlaybook",
     "Attachment",
     "Availability",
     "BlastRadius",
+    "BrokenGlass",
+    "BudgetUse",
     "Cell",
     "ChannelId",
     "Chart",
@@ -115,6 +126,7 @@ __all__ = [
     "ExecutionState",
     "FollowUp",
     "FoundStep",
+    "FreezeNotice",
     "FurtherPlaybook",
     "GroupMembers",
     "Incident",

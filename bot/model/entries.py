@@ -16,6 +16,7 @@ from pydantic import (
 from bot.model.base import EntryId, ExecutionId, IncidentId, Model, OpenEnum, UserId
 from bot.model.execution import Execution
 from bot.model.place import Place
+from bot.model.requirement import BrokenGlass, FreezeNotice
 
 
 class EntryKind(OpenEnum):
@@ -40,7 +41,9 @@ class EntryKind(OpenEnum):
     ESCALATED = "escalated"
     REOPENED = "reopened"
     PROPOSED = "proposed"
+    FROZEN = "frozen"
     APPROVED = "approved"
+    GLASS_BROKEN = "glass_broken"
     ASKED_TO_CONFIRM = "asked_to_confirm"
     CALLED = "called"
     REFUSED = "refused"
@@ -255,6 +258,15 @@ class Proposed(ExecutionDetail):
 
     kind: ClassVar = EntryKind.PROPOSED
     reason: str = ""
+    freeze: FreezeNotice | None = None
+
+
+class Frozen(ExecutionDetail):
+    """A freeze began while it waited; `waits_again` where enough people had approved it before."""
+
+    kind: ClassVar = EntryKind.FROZEN
+    freeze: FreezeNotice
+    waits_again: bool = False
 
 
 class Approved(ExecutionDetail):
@@ -280,6 +292,16 @@ class Called(ExecutionDetail):
     kind: ClassVar = EntryKind.CALLED
     people: tuple[UserId, ...] = ()
     duty: str = ""
+
+
+class GlassBroken(ExecutionDetail):
+    """The commander had it run though nobody had approved it; `people` and `groups` are called."""
+
+    kind: ClassVar = EntryKind.GLASS_BROKEN
+    broken: BrokenGlass
+    requested_by: UserId | None = None
+    people: tuple[UserId, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class Refused(ExecutionDetail):
@@ -437,7 +459,9 @@ DETAILS: tuple[type[Detail], ...] = (
     Escalated,
     Reopened,
     Proposed,
+    Frozen,
     Approved,
+    GlassBroken,
     AskedToConfirm,
     Called,
     Refused,

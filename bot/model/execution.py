@@ -16,11 +16,12 @@ from pydantic import (
 
 from bot.masking.rules import mask
 from bot.model.availability import Availability
-from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
+from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, Severity, UserId
 from bot.model.confirmation import SecondStep
 from bot.model.person import Duty
 from bot.model.place import Place
 from bot.model.read_result import ReadResult, Table
+from bot.model.requirement import AppliedRule, BrokenGlass, BudgetUse, FreezeNotice
 
 # How long a temporary change may last, its extensions included.
 LONGEST_TEMPORARY = timedelta(hours=4)
@@ -186,7 +187,10 @@ class ApprovalReason(OpenEnum):
     """Why a request needs as many approvals as it does."""
 
     POLICY = "policy"
+    RULE = "rule"
     OVER_BUDGET = "over_budget"
+    OVER_INCIDENT_BUDGET = "over_incident_budget"
+    FREEZE = "freeze"
     APPROVED_WITH_CHANGE = "approved_with_change"
     UNDO_OF_UNDO = "undo_of_undo"
     UNDO_TOO_LATE = "undo_too_late"
@@ -201,7 +205,10 @@ class Requirement(Model):
 
     So many `approvals` of people who are named in `users` or belong to one of `groups` (handles or
     ids, as the configuration has them), before `until`. None of `requesters` counts: they asked for
-    it, or the scheduler asked in their stead. `reasons` say why.
+    it, or the scheduler asked in their stead. `reasons` say why; `rule`, `freeze` and `over` with
+    what. One that is `outside_freezes` needs no more approvals in a freeze that begins later.
+    `severity` is that of its incident then, and `undo_window` how long its undo is approved with
+    it. After the time `break_glass_after` without an answer, the commander may have it run.
     """
 
     approvals: int
@@ -210,6 +217,13 @@ class Requirement(Model):
     requesters: tuple[UserId, ...] = ()
     until: datetime
     reasons: tuple[ApprovalReason, ...]
+    severity: Severity | None = None
+    rule: AppliedRule | None = None
+    freeze: FreezeNotice | None = None
+    over: tuple[BudgetUse, ...] = ()
+    outside_freezes: bool = False
+    undo_window: timedelta | None = None
+    break_glass_after: timedelta | None = None
 
 
 class ShortageKind(OpenEnum):
@@ -298,6 +312,7 @@ class Execution(NewExecution):
     edited: bool = False
     nudged_at: datetime | None = None
     shortage: Shortage | None = None
+    broken_glass: BrokenGlass | None = None
     available: Availability | None = None
     called: tuple[Duty, ...] = ()
 

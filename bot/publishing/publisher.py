@@ -360,28 +360,50 @@ async def _invite_approvers(
     world: World, sender: Sender, snapshot: IncidentSnapshot, sending: asyncio.Task[None]
 ) -> None:
     """Invite the approvers once something needs approval; nothing waits for who they are."""
-    for service in sorted({waiting.place.service for waiting in snapshot.awaiting_approval}):
-        key = channel.approvers_key(snapshot.incident, service)
+    for key, people in _concerned(world, snapshot).items():
         if not sender.was_sent(key):
-            await _invite_approvers_of(world, sender, snapshot, sending, service)
+            await _invite_concerned(world, sender, snapshot, sending, key, people)
 
 
-async def _invite_approvers_of(
+class Concerned(NamedTuple):
+    """Some people of a service."""
+
+    team: config.ServiceConfig
+    selector: config.MemberSelector
+
+
+def _concerned(world: World, snapshot: IncidentSnapshot) -> dict[str, Concerned]:
+    """The approvers of what waits, and those who are told of a broken glass, by a key for each."""
+    concerned = {}
+    for waiting in snapshot.awaiting_approval:
+        service = world.config.of(waiting.place.service)
+        approvers = rules.policy.approvers_of(service, waiting)
+        key = channel.approvers_key(snapshot.incident, waiting.place.service)
+        is_usual = approvers == service.approvers
+        concerned[key if is_usual else f"{key} for {waiting.id}"] = Concerned(service, approvers)
+    for broken in snapshot.executions:
+        service = world.config.of(broken.place.service)
+        glass = service.policy.break_glass
+        if broken.broken_glass is not None and glass is not None:
+            concerned[f"told of glass {broken.id}"] = Concerned(service, glass.announce)
+    return concerned
+
+
+async def _invite_concerned(
     world: World,
     sender: Sender,
     snapshot: IncidentSnapshot,
     sending: asyncio.Task[None],
-    service: str,
+    key: str,
+    concerned: Concerned,
 ) -> None:
-    team = world.config.of(service)
-    approvers = asyncio.create_task(_members(world, team, team.approvers))
-    if await _are_known(sender, sending, approvers):
-        key = channel.approvers_key(snapshot.incident, service)
-        inviting = _invite_found(sender, key, approvers)
+    people = asyncio.create_task(_members(world, *concerned))
+    if await _are_known(sender, sending, people):
+        inviting = _invite_found(sender, key, people)
         failure = await attempt(f"the approvers of {snapshot.incident.name}", inviting)
         sender.failures += [] if failure is None else [failure]
     else:
-        again = _publish_again(world, snapshot.incident.id, approvers)
+        again = _publish_again(world, snapshot.incident.id, people)
         world.background.start(again, "inviting the approvers")
 
 

@@ -1,6 +1,7 @@
 """The decisions: plain values in, plain values out; no IO, no clock."""
 
 from bot.rules import availability as availability
+from bot.rules import break_glass as break_glass
 from bot.rules import changes as changes
 from bot.rules import customers as customers
 from bot.rules import deadlines as deadlines

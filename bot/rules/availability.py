@@ -14,6 +14,7 @@ from bot.model import (
     Shortage,
     UserId,
 )
+from bot.rules.policy import approvers_of
 
 
 def availability(
@@ -28,7 +29,8 @@ def availability(
 
     `able` are those of the approvers who are active full members.
     """
-    if not (service.approvers.on_call or service.approvers.users):
+    selector = approvers_of(service, execution)
+    if not (selector.on_call or selector.users):
         return None
     given = {approval.by for approval in execution.approvals}
 
@@ -64,7 +66,9 @@ def when_alone(
 
     While it is not known who is on call, nobody is alone unless nobody of the list is there.
     """
-    knows_nobody = not seen.on_call and not seen.unanswered and bool(service.approvers.on_call)
+    knows_nobody = (
+        not seen.on_call and not seen.unanswered and bool(approvers_of(service, execution).on_call)
+    )
     if not knows_nobody and shortage is None:
         return None
     return service.policy.when_alone.of(execution.risk)

@@ -22,6 +22,7 @@ from bot.model.text import listed
 from bot.rules.changes import EXTENSION
 from bot.rules.incidents import check_open
 
+NEVER_STARTED = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState.VOIDED)
 CUSTOMER_MESSAGE = "customer-message"  # the action that tells customers
 MAX_APPROVERS = 5  # people that a sentence names; of more, any is asked
 
@@ -153,7 +154,7 @@ def check_may_approve(
 ) -> None:
     """Raise UserError unless this person may approve this execution now: the gate to production."""
     if execution.state is not ExecutionState.PROPOSED:
-        raise UserError(f"{_why_not_pending(execution)} Nothing more was approved.")
+        raise UserError(f"{why_not_pending(execution)} Nothing more was approved.")
     if execution.expires_at is not None and execution.expires_at <= now:
         raise UserError("This request has expired. Nothing was approved; request it again.")
     _check_not_requester(execution, person)
@@ -176,9 +177,10 @@ def _check_is_approver(
     people = [f"<@{user}>" for user in sorted(approvers.everybody - set(execution.requesters))]
     named = f": {listed(people, 'or')}" if 0 < len(people) <= MAX_APPROVERS else ""
     doubts = "".join(f" {sentence}" for sentence in _doubts(approvers))
+    of, whose = (f" of {service}", "its") if service else ("", "the")
     raise UserError(
-        f"You are not an approver{f' of {service}' if service else ''}. Nothing was {done}; ask "
-        f"one of the approvers{named}.{doubts}"
+        f"You are not an approver{of}. Nothing was {done}; ask one of {whose} approvers{named}."
+        f"{doubts}"
     )
 
 
@@ -214,7 +216,7 @@ def check_may_deny(
     `done` is what is not done then: an edit denies too, and it is not called so.
     """
     if execution.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
-        raise UserError(f"{_why_not_pending(execution)} Nothing was {done}.")
+        raise UserError(f"{why_not_pending(execution)} Nothing was {done}.")
     check_may_act(person)
     if person.id != execution.requested_by:
         _check_is_approver(execution, person, approvers, done)
@@ -266,8 +268,11 @@ def check_may_extend(
         )
 
 
-def _why_not_pending(execution: Execution) -> str:
+def why_not_pending(execution: Execution) -> str:
     """What became of a request that waits no longer."""
+    broken = execution.broken_glass
+    if broken is not None and execution.state not in NEVER_STARTED:
+        return f"<@{broken.by}> broke the glass for this at {broken.at:%Y-%m-%d %H:%M:%S} UTC."
     if (
         execution.state
         in (

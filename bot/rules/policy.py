@@ -1,24 +1,33 @@
 """The one decision about what a change needs: how many approvals, of whom, until when, and why."""
 
-from collections.abc import Container, Iterator, Set
-from datetime import datetime
+from collections.abc import Callable, Container, Iterator, Mapping, Set
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from bot.config import Config, Policy, ServiceConfig
+from bot.config import CHANGING, Config, MemberSelector, Policy, Rule, ServiceConfig, Terms
+from bot.config.policy_checks import deciding_rule, kinds, most_approvals
 from bot.model import (
+    Amounts,
     Approval,
     ApprovalReason,
+    BudgetUse,
     Execution,
     ExecutionState,
+    FreezeNotice,
     Incident,
     Membership,
     Plan,
     Requirement,
     Risk,
+    Severity,
     Shortage,
     ShortageKind,
     UserId,
 )
+
+# What tells customers something changes nothing in production.
+TELLS_CUSTOMERS = ("customer-message", "withdraw-customer-message")
+NOTHING_USED = Amounts()
 
 
 class ProposedChange(NamedTuple):
@@ -26,7 +35,8 @@ class ProposedChange(NamedTuple):
 
     `undoes` is the execution that it undoes, and `in_force` whether that is a temporary change that
     has not ended. An undo is approved along with its change for those who `may_use_approval`: an
-    approver, and the scheduler at its first attempt.
+    approver, and the scheduler at its first attempt. `used` is what the incident's other changes of
+    this service take away, those that wait included.
     """
 
     plan: Plan
@@ -35,34 +45,128 @@ class ProposedChange(NamedTuple):
     undoes: Execution | None = None
     in_force: bool = False
     may_use_approval: bool = False
+    action: str = ""
+    used: Amounts = NOTHING_USED
+
+    @property
+    def touches_production(self) -> bool:
+        """Whether it changes more than what customers read."""
+        return self.action not in TELLS_CUSTOMERS
+
+
+class _Count(NamedTuple):
+    """How many must approve, and why; `over` is what would be over the incident's budget."""
+
+    approvals: int
+    reasons: tuple[ApprovalReason, ...]
+    over: tuple[BudgetUse, ...] = ()
 
 
 def decide(
-    config: ServiceConfig, incident: Incident, change: ProposedChange, now: datetime
+    service: ServiceConfig, incident: Incident, change: ProposedChange, now: datetime
 ) -> Requirement:
     """What the change needs before it runs."""
-    approvals, reasons = _approvals(config.policy, change, now)
+    terms = service.terms(incident.severity, change.action, change.risk)
+    outside_freezes = change.in_force or not change.touches_production
+    freeze = None if outside_freezes else service.freeze_at(now)
+    count = _count(service.policy, terms, change, freeze, now)
+    is_counted = ApprovalReason.APPROVED_WITH_CHANGE not in count.reasons
     return Requirement(
-        approvals=approvals,
-        groups=config.approvers.groups,
-        users=tuple(map(UserId, config.approvers.users)),
+        approvals=count.approvals,
+        groups=terms.approvers.groups,
+        users=tuple(map(UserId, terms.approvers.users)),
         requesters=_requesters(change),
-        until=now + config.cadence(incident.severity).approval,
-        reasons=reasons,
+        until=now + terms.expires_after,
+        reasons=count.reasons,
+        severity=incident.severity,
+        rule=terms.counted if is_counted else None,
+        freeze=freeze if is_counted else None,
+        over=count.over,
+        outside_freezes=outside_freezes or not is_counted,
+        undo_window=terms.undo_window,
+        break_glass_after=_break_glass_after(service.policy, incident, change, count),
     )
 
 
-def _approvals(
-    policy: Policy, change: ProposedChange, now: datetime
-) -> tuple[int, tuple[ApprovalReason, ...]]:
-    """How many, and why."""
+def _count(
+    policy: Policy,
+    terms: Terms,
+    change: ProposedChange,
+    freeze: FreezeNotice | None,
+    now: datetime,
+) -> _Count:
     renewed = tuple(_needs_new_approval(change, now))
     if change.undoes is not None and not renewed:
-        return 0, (ApprovalReason.APPROVED_WITH_CHANGE,)
-    needed = policy.approvals.of(change.risk)
-    if policy.budget.is_exceeded_by(change.plan.blast_radius):
-        return needed + 1, (ApprovalReason.POLICY, ApprovalReason.OVER_BUDGET, *renewed)
-    return needed, (ApprovalReason.POLICY, *renewed)
+        return _Count(0, (ApprovalReason.APPROVED_WITH_CHANGE,))
+    needed, radius = terms.approvals, change.plan.blast_radius
+    reasons = [ApprovalReason.POLICY if terms.counted is None else ApprovalReason.RULE]
+    is_wide, over = policy.budget.is_exceeded_by(radius), _overruns(policy, change)
+    if is_wide or over:
+        needed += 1
+    if is_wide:
+        reasons.append(ApprovalReason.OVER_BUDGET)
+    if over:
+        needed = max(needed, 2)
+        reasons.append(ApprovalReason.OVER_INCIDENT_BUDGET)
+    if freeze is not None:
+        needed += 1
+        reasons.append(ApprovalReason.FREEZE)
+    return _Count(needed, (*reasons, *renewed), over)
+
+
+def _overruns(policy: Policy, change: ProposedChange) -> tuple[BudgetUse, ...]:
+    return policy.incident_budget.overruns(change.used, change.plan.blast_radius)
+
+
+def _break_glass_after(
+    policy: Policy, incident: Incident, change: ProposedChange, count: _Count
+) -> timedelta | None:
+    """How long nobody must have answered before the commander may have it run; None for never."""
+    glass = policy.break_glass
+    if glass is None or not count.approvals or not change.touches_production:
+        return None
+    return glass.after if incident.severity in glass.severities else None
+
+
+def in_freeze(service: ServiceConfig, execution: Execution, now: datetime) -> Requirement | None:
+    """What a request needs by now, if a freeze is on that had not begun when it was made.
+
+    None where nothing changes. The end of a freeze lowers nothing: what people read stays true.
+    """
+    asked = execution.requirement
+    if asked is None or asked.outside_freezes or asked.freeze is not None:
+        return None
+    freeze = None if execution.broken_glass else service.freeze_at(now)
+    if freeze is None:
+        return None
+    return asked.model_copy(
+        update={
+            "approvals": asked.approvals + 1,
+            "reasons": (*asked.reasons, ApprovalReason.FREEZE),
+            "freeze": freeze,
+        }
+    )
+
+
+def approvers_of(service: ServiceConfig, execution: Execution) -> MemberSelector:
+    """Who approves a request: by the configuration of now, at the severity of the request."""
+    asked = execution.requirement
+    if asked is None or asked.severity is None:
+        return service.approvers
+    return service.terms(asked.severity, execution.action, execution.risk).approvers
+
+
+def may_run_alone(service: ServiceConfig, action: str, risk: Risk) -> bool:
+    """Whether such a change may run without any approval, at whichever severity."""
+    return any(not service.terms(severity, action, risk).approvals for severity in Severity)
+
+
+def expected_approvals(
+    service: ServiceConfig, severity: Severity, action: str, risk: Risk, now: datetime
+) -> int:
+    """How many approvals a change needs that is within the budgets, as far as is known by now."""
+    has_freeze = action not in TELLS_CUSTOMERS and service.freeze_at(now) is not None
+    return service.terms(severity, action, risk).approvals + has_freeze
 
 
 def _needs_new_approval(change: ProposedChange, now: datetime) -> Iterator[ApprovalReason]:
@@ -91,18 +195,46 @@ def _requesters(change: ProposedChange) -> tuple[UserId, ...]:
 
 
 def loud_warnings(config: Config) -> tuple[str, ...]:
-    """What must be said when the bot starts: the changes that nobody has to approve."""
-    return tuple(
-        f"policy.approvals.{risk.value}{_of(service)} is 0: such a change runs as soon as somebody "
-        f"requests it, without any approval{_exception(service)}"
-        for service in config.all
-        for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
-        if not service.policy.approvals.of(risk)
+    """What must be said when the bot starts: what nobody has to approve, and what fewer have to."""
+    return tuple(warning for service in config.all for warning in _warnings(service))
+
+
+def _warnings(service: ServiceConfig) -> Iterator[str]:
+    for risk in CHANGING:
+        if not service.policy.approvals.of(risk):
+            yield f"policy.approvals.{risk.value}{_of(service)} is 0: {_alone(service)}"
+    for place, rule in service.policy.rules_for(service.id):
+        if rule.approvals == 0 and rule.lowers:
+            yield f"policy.rules.{place}{_of(service)} asks for 0 approvals: {_alone(service)}"
+        elif rule.lowers:
+            yield (
+                f"policy.rules.{place}{_of(service)} lowers the approvals to {rule.approvals}: "
+                f"{_described(rule)}"
+            )
+
+
+def _alone(service: ServiceConfig) -> str:
+    return (
+        "such a change runs as soon as somebody requests it, without any approval"
+        f"{_exception(service)}"
     )
 
 
 def _exception(service: ServiceConfig) -> str:
-    return ", unless it is over the budget" if service.policy.budget.is_set else ""
+    policy = service.policy
+    exceptions = [
+        *(["it is over the budget"] if policy.budget.is_set else []),
+        *(["it is over the incident's budget"] if policy.incident_budget.is_set else []),
+        *(["there is a freeze"] if policy.freezes else []),
+    ]
+    return f", unless {' or '.join(exceptions)}" if exceptions else ""
+
+
+def _described(rule: Rule) -> str:
+    """The changes that a rule is about."""
+    named = (*(rule.action or ()), *(risk.value for risk in rule.risk or ()))
+    severities = ", ".join(severity.label for severity in rule.severity or ())
+    return f"{', '.join(named) or 'every change'}{f' in {severities}' if severities else ''}"
 
 
 def _of(service: ServiceConfig) -> str:
@@ -110,18 +242,35 @@ def _of(service: ServiceConfig) -> str:
     return f" of {service.id}" if service.id else ""
 
 
-def shortages(service: ServiceConfig, approvers: int) -> tuple[str, ...]:
+def shortages(
+    service: ServiceConfig,
+    count: Callable[[MemberSelector], int],
+    actions: Mapping[str, Risk] | None = None,
+) -> tuple[str, ...]:
     """What must be said when the bot starts and there are only so many approvers.
 
     Groups grow and shrink, so this is no reason not to start.
     """
-    approvals = service.policy.approvals
-    return tuple(
-        f"policy.approvals.{risk.value}{_of(service)} is {approvals.of(risk)}, and the approvers "
-        f"are {approvers} at the moment: no such change can be approved"
-        for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
-        if approvals.of(risk) > approvers
-    )
+    return tuple(dict.fromkeys(_shortages(service, count, actions or {})))
+
+
+def _shortages(
+    service: ServiceConfig, count: Callable[[MemberSelector], int], actions: Mapping[str, Risk]
+) -> Iterator[str]:
+    """One for each risk or rule whose number is too large."""
+    for kind in kinds(actions):
+        terms = service.terms(*kind)
+        if terms.approvers.on_call:
+            continue  # how many these are changes with every shift
+        needed, approvers = most_approvals(service, kind), count(terms.approvers)
+        if needed > approvers:
+            rule = deciding_rule(service, kind)
+            key = f"approvals.{kind.risk.value}" if rule is None else f"rules.{rule[0]}"
+            number = terms.approvals if needed == terms.approvals else f"up to {needed}"
+            yield (
+                f"policy.{key}{_of(service)} is {number}, and the approvers are {approvers} at the "
+                "moment: no such change can be approved"
+            )
 
 
 def find_shortage(

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import rules, slack
 from bot.config import Config, MemberSelector
-from bot.model import ChannelId, Membership, UserError, UserId
+from bot.model import ChannelId, Membership, Risk, UserError, UserId
 from bot.slack.directory import Directory
 from bot.slack.starting import Start
 
@@ -60,17 +60,25 @@ async def socket_url(client: AsyncWebClient, app_token: str, start: Start) -> st
 
 
 async def load_workspace(
-    client: AsyncWebClient, identity: Identity, people: Directory, config: Config, start: Start
+    client: AsyncWebClient,
+    identity: Identity,
+    people: Directory,
+    config: Config,
+    start: Start,
+    actions: Mapping[str, Risk],
 ) -> Workspace:
-    """Join the configured channels and look up the groups; raises UserError."""
+    """Join the configured channels and look up the groups; raises UserError.
+
+    The log warns of changes, by the risks of their `actions`, that too few people can approve.
+    """
     channels = await _join_configured(client, _configured_channels(config), start)
     everybody = await _read_groups(people, config, start)
+
+    def count(selector: MemberSelector) -> int:
+        return len(everybody.only(selector.groups).everybody | set(selector.users))
+
     for service in config.all:
-        if service.approvers.on_call:
-            continue  # how many these are changes with every shift
-        approvers = everybody.only(service.approvers.groups)
-        count = len(approvers.everybody | set(service.approvers.users))
-        for warning in rules.policy.shortages(service, count):
+        for warning in rules.policy.shortages(service, count, actions):
             log.warning("%s", warning)
     return Workspace(team_id=identity.team_id, bot_user_id=identity.user_id, channels=channels)
 
@@ -88,7 +96,7 @@ def _configured_channels(config: Config) -> dict[str, str]:
 
 async def _read_groups(people: Directory, config: Config, start: Start) -> Membership:
     """The configured groups, so that a misspelled one is found now, not during an incident."""
-    selectors = [selector for each in config.all for selector in (each.responders, each.approvers)]
+    selectors = [selector for each in config.all for selector in each.selectors]
     groups = tuple(dict.fromkeys(name for selector in selectors for name in selector.groups))
     task = f"read the user groups that RUNBOLT_CONFIG names ({', '.join(groups)})"
     return await people.fetch_membership(MemberSelector(groups=groups), start.asking(task))

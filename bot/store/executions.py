@@ -9,8 +9,10 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from bot.model import (
+    Amounts,
     Approval,
     Attachment,
+    BrokenGlass,
     Evidence,
     Execution,
     ExecutionId,
@@ -99,7 +101,7 @@ async def for_publishing(
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
             requirement, started_at, heartbeat_at, finished_at, progress, outcome, check_passed,
             decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence, holds_target,
-            nudged_at, shortage, edited, available, called, second_step,
+            nudged_at, shortage, edited, broken_glass, available, called, second_step,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan
@@ -181,6 +183,25 @@ async def incidents_that_changed(conn: Conn, target: str) -> tuple[IncidentId, .
     return tuple(IncidentId(row[0]) for row in await cursor.fetchall())
 
 
+async def used_amounts(conn: Conn, incident_id: IncidentId, service: str) -> Amounts:
+    """What an incident's changes of a service that were made, or may still be, take away together.
+
+    Rows that this version cannot read count too.
+    """
+    query = """
+        SELECT coalesce(sum((plan #>> '{blast_radius,pods}')::int), 0) AS pods,
+            coalesce(sum((plan #>> '{blast_radius,capacity}')::int), 0) AS capacity,
+            coalesce(sum((plan #>> '{blast_radius,sessions}')::int), 0) AS sessions
+        FROM executions
+        WHERE incident_id = %(incident_id)s AND place ->> 'service' = %(service)s
+          AND risk IN ('change', 'destructive') AND (
+              check_passed IS NOT NULL
+              OR state NOT IN ('denied', 'expired', 'voided', 'succeeded', 'failed')
+          )
+    """
+    return await db.fetch_one(conn, Amounts, query, incident_id=incident_id, service=service)
+
+
 async def latest_with_template(conn: Conn, target: str, template: str) -> Execution | None:
     """The latest change that left a Deployment with the pod template of this digest."""
     query = """
@@ -232,6 +253,44 @@ async def set_requirement(
     values: dict[str, Any] = {"approvals": requirement.approvals, "state": state}
     values["requirement"] = db.json(requirement)
     return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
+
+
+async def raise_requirement(
+    conn: Conn, execution_id: ExecutionId, requirement: Requirement
+) -> Execution:
+    """Write that a request needs more than it had, and waits again; the row is locked."""
+    query = """
+        UPDATE executions SET requirement = %(requirement)s, approvals_needed = %(approvals)s,
+            state = 'proposed', progress = NULL
+        WHERE id = %(id)s
+        RETURNING {columns}
+    """
+    values: dict[str, Any] = {"approvals": requirement.approvals}
+    values["requirement"] = db.json(requirement)
+    return await db.fetch_one(conn, Execution, query, id=execution_id, **values)
+
+
+async def break_glass(conn: Conn, execution_id: ExecutionId, broken: BrokenGlass) -> Execution:
+    """Write that a request runs without the approvals that it lacks; the row is locked."""
+    query = """
+        UPDATE executions SET state = 'approved', broken_glass = %(broken)s
+        WHERE id = %(id)s AND state = 'proposed' RETURNING {columns}
+    """
+    return await db.fetch_one(conn, Execution, query, id=execution_id, broken=db.json(broken))
+
+
+async def was_denied(conn: Conn, execution: Execution) -> bool:
+    """Whether an approver has denied the same change of its target in its incident."""
+    query = """
+        SELECT FROM executions
+        WHERE incident_id = %(incident_id)s AND action = %(action)s AND state = 'denied'
+          AND plan ->> 'target' = %(target)s AND NOT edited
+          AND decided_by IS DISTINCT FROM requested_by
+        LIMIT 1
+    """
+    target = execution.plan.target if execution.plan else ""
+    values = {"incident_id": execution.incident_id, "action": execution.action}
+    return (await conn.execute(query, {**values, "target": db.Key(target)})).rowcount > 0
 
 
 async def move(

@@ -81,47 +81,42 @@ async def in_channel(conn: Conn, channel: str) -> Incident | None:
 
 
 async def list_open(
-    conn: Conn, limit: int, unreadable: list[str] | None = None, service: str | None = None
+    conn: Conn,
+    limit: int,
+    unreadable: list[str] | None = None,
+    services: Sequence[str] | None = None,
 ) -> tuple[Incident, ...]:
-    """The open incidents, worst first, and no more than `limit`: each row has its playbook.
+    """The open incidents, worst first, and no more than `limit`: each row has its playbooks.
 
-    Those of all services, or of one.
+    Those of all services, or of any of these, as their own or taken in.
     """
     query = """
         SELECT {columns} FROM incidents
         WHERE status <> 'resolved'
-          AND (%(service)s::text IS NULL OR playbook ->> 'service' = %(service)s)
+          AND (%(services)s::text[] IS NULL OR playbook ->> 'service' = ANY (%(services)s)
+            OR jsonb_path_query_array(further_playbooks, '$[*].playbook.service') ?| %(services)s)
         ORDER BY severity, id LIMIT %(limit)s
     """
-    return await db.fetch_all(conn, Incident, query, unreadable, limit=limit, service=_key(service))
+    return await db.fetch_all(
+        conn, Incident, query, unreadable, limit=limit, services=_keys(services)
+    )
 
 
-async def list_open_of_service(conn: Conn, service: str, limit: int) -> tuple[Incident, ...]:
-    """The open incidents of a service, worst first; also those that took it in."""
-    query = """
-        SELECT {columns} FROM incidents
-        WHERE status <> 'resolved' AND (playbook ->> 'service' = %(service)s
-            OR further_playbooks @> jsonb_build_array(jsonb_build_object('playbook',
-                jsonb_build_object('service', %(service)s::text))))
-        ORDER BY severity, id LIMIT %(limit)s
-    """
-    return await db.fetch_all(conn, Incident, query, service=db.Key(service), limit=limit)
-
-
-def _key(service: str | None) -> db.Key | None:
-    return None if service is None else db.Key(service)
-
-
-async def count_open(conn: Conn, service: str | None = None) -> int:
-    """How many incidents are open."""
+async def count_open(conn: Conn, services: Sequence[str] | None = None) -> int:
+    """How many incidents are open, of all services or of these."""
     query = """
         SELECT count(*) FROM incidents
         WHERE status <> 'resolved'
-          AND (%(service)s::text IS NULL OR playbook ->> 'service' = %(service)s)
+          AND (%(services)s::text[] IS NULL OR playbook ->> 'service' = ANY (%(services)s)
+            OR jsonb_path_query_array(further_playbooks, '$[*].playbook.service') ?| %(services)s)
     """
-    cursor = await conn.execute(query, {"service": _key(service)})
+    cursor = await conn.execute(query, {"services": _keys(services)})
     [count] = await cursor.fetchall()
     return int(count[0])
+
+
+def _keys(services: Sequence[str] | None) -> list[db.Key] | None:
+    return None if services is None else [db.Key(service) for service in services]
 
 
 async def set_channel(conn: Conn, incident_id: IncidentId, channel: str, name: str) -> None:

@@ -14,7 +14,15 @@ from bot.model import (
     Status,
 )
 from bot.model.entries import StatusChanged
-from bot.views import action_ids, blocks, choosing, customers, temporary_changes, text
+from bot.views import (
+    action_ids,
+    blocks,
+    broken_glass,
+    choosing,
+    customers,
+    temporary_changes,
+    text,
+)
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import Message
 from bot.views.snapshot import IncidentSnapshot
@@ -40,6 +48,7 @@ def message(snapshot: IncidentSnapshot) -> Message:
     incident = snapshot.incident
     parts = [
         blocks.header(heading(incident)),
+        *broken_glass.lines(snapshot),
         *_impact(snapshot),
         *choosing.proposed_service(snapshot),
         *temporary_changes.lines(snapshot),

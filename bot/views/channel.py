@@ -22,6 +22,7 @@ from bot.model.entries import CommandTaken, Escalated, SeverityChanged, StatusCh
 from bot.views import (
     action_ids,
     blocks,
+    broken_glass,
     card,
     choosing,
     contacts,
@@ -54,6 +55,8 @@ POSTED = (
     EntryKind.SNOOZED,
     EntryKind.EXTENDED,
     EntryKind.ENDED,
+    EntryKind.FROZEN,
+    EntryKind.GLASS_BROKEN,
 )
 
 
@@ -67,6 +70,7 @@ def render_channel(snapshot: IncidentSnapshot) -> Iterator[SlackItem]:
         yield _playbook(snapshot, attached)
     yield Topic(_topic(snapshot.incident))
     yield _announcement(snapshot)
+    yield from broken_glass.announcements(snapshot, card.heading(snapshot.incident))
     yield from _bookmarks(snapshot)
     yield Pin("pin:card", of="card")
     messages = heapq.merge(_posted_entries(snapshot), _dated_messages(snapshot), key=itemgetter(0))

@@ -137,15 +137,17 @@ def form(
     metadata: str,
 ) -> dict[str, object]:
     """The form to choose a playbook, or only another service."""
-    several = len(services) > 1
-    menu = blocks.menu("scenario", CHOOSE_PLAYBOOK, scenario_options(refs, several=several))
-    parts: list[Block] = [blocks.section(text.render("playbook_form", incident=incident))]
-    parts.append(blocks.input_block("scenario", "Playbook", menu, optional=several))
-    if several:
+    others = [service for service in services if service.id not in incident.services]
+    options = scenario_options(refs, several=len(services) > 1)
+    words = text.render("playbook_form", incident=incident, several=bool(others))
+    parts: list[Block] = [blocks.section(words)]
+    if options:
+        menu = blocks.menu("scenario", CHOOSE_PLAYBOOK, options)
+        parts.append(blocks.input_block("scenario", "Playbook", menu, optional=bool(others)))
+    if others:
         hint = "To choose only the service: its people are invited, and its playbooks offered."
-        left = [each for each in services if each.id not in incident.services]
-        other = service_menu("service", left)
-        parts.append(blocks.input_block("service", "Service", other, hint=hint, optional=True))
+        menu = service_menu("service", others)
+        parts.append(blocks.input_block("service", "Service", menu, hint=hint, optional=True))
     return blocks.modal(
         action_ids.PLAYBOOK_FORM, CHOOSE_PLAYBOOK, parts, submit="Choose", metadata=metadata
     )

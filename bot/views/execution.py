@@ -6,7 +6,15 @@ from pathlib import PurePath
 from bot import rules
 from bot.model import Approval, Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
 from bot.model.text import truncate
-from bot.views import action_ids, blocks, slack_items, tasks, temporary_changes, text
+from bot.views import (
+    action_ids,
+    blocks,
+    broken_glass,
+    slack_items,
+    tasks,
+    temporary_changes,
+    text,
+)
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import File, Message
 from bot.views.snapshot import IncidentSnapshot
@@ -54,6 +62,8 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         whole=_is_whole(snapshot, execution),
         undoable=can_press and rules.changes.can_undo(execution, undo, change),
         mended=_mended_by(snapshot, execution),
+        glass_opens_at=rules.break_glass.opens_at(execution, snapshot.incident),
+        glass_is_open=rules.break_glass.is_open_at_once(execution),
         to_confirm=[each for each in snapshot.to_confirm if each.execution_id == execution.id],
         **approvers,
     )
@@ -217,7 +227,12 @@ def _buttons(
     match execution.state:
         case ExecutionState.PROPOSED:
             approve = [_approve(execution)] if _is_whole(snapshot, execution) else []
-            return [*approve, *_deny(execution), *_edit(execution)]
+            return [
+                *approve,
+                *_deny(execution),
+                *_edit(execution),
+                *broken_glass.button(snapshot, execution),
+            ]
         case ExecutionState.APPROVED:
             return _deny(execution)
         case ExecutionState.INTERRUPTED:

@@ -8,6 +8,7 @@ from bot import rules
 from bot.model import (
     Execution,
     ExecutionState,
+    FreezeNotice,
     Incident,
     Model,
     ScenarioRef,
@@ -258,16 +259,19 @@ def step(
     ends: TemporaryChange | None,
     approvals: int,
     has_budget: bool,
+    freeze: FreezeNotice | None,
     metadata: str,
     reason: str = "",
 ) -> View:
     """The form of a step: the parameters, as menus where it has `options`, and the reason.
 
-    `approvals` is how many other people the policy asks for before a change of this risk; with a
-    budget, one more for one that takes away more. A temporary change that it `ends` was approved
-    along with its end.
+    `approvals` is how many other people the policy asks for before such a change, one more in a
+    `freeze`; with a budget, one more for one that takes away more. A temporary change that it
+    `ends` was approved along with its end.
     """
-    words = text.render("step_form", step=step, ends=ends, approvals=approvals, budget=has_budget)
+    words = text.render(
+        "step_form", step=step, ends=ends, approvals=approvals, budget=has_budget, freeze=freeze
+    )
     parts: list[Block] = [blocks.section(words)]
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
@@ -304,3 +308,16 @@ def deny(execution: Execution, *, is_own: bool, metadata: str) -> View:
         blocks.input_block("reason", f"Why do you {word.lower()} it?", reason),
     ]
     return blocks.modal(action_ids.DENY_FORM, word, parts, submit=word, metadata=metadata)
+
+
+def break_glass(execution: Execution, freeze: FreezeNotice | None, *, metadata: str) -> View:
+    """The form to have a change run that nobody has approved, with the reason."""
+    reason = blocks.text_input(max_length=500, multiline=True)
+    words = text.render("glass_form", execution=execution, freeze=freeze)
+    parts = [
+        *blocks.sections(words),
+        blocks.input_block("reason", "Why can it not wait for an approver?", reason),
+    ]
+    return blocks.modal(
+        action_ids.GLASS_FORM, "Break glass", parts, submit="Run it now", metadata=metadata
+    )
