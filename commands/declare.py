@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationInfo, field_validator
 
 from bot import flows, rules
-from bot.flows.incidents import Declaration
+from bot.flows.declarations import Declaration
 from bot.model import (
     Incident,
     Model,
@@ -115,7 +115,7 @@ def suggest_declare(text: str) -> None:
 
 
 async def _declare(world: World, interaction: Interaction, declaration: Declaration) -> None:
-    declared = await flows.incidents.declare(world, declaration, by=interaction.user_id)
+    declared = await flows.declarations.declare(world, declaration, by=interaction.user_id)
     incident = declared.incident
     if declared.new:
         result = f"Declared {incident.severity.label} {incident.name}"
@@ -128,7 +128,7 @@ async def _declare(world: World, interaction: Interaction, declaration: Declarat
         )
     ask = "" if incident.service else " Choose there which service it is."
     await interaction.reply(f"{result}{channel}{ask}{_about_same_title(declared.same_title)}")
-    refusal = await flows.incidents.refusal_of_new(world, incident.id) if declared.new else None
+    refusal = await flows.declarations.refusal_of_new(world, incident.id) if declared.new else None
     if refusal is not None:
         await interaction.reply(f"{incident.name}: {refusal}")
 

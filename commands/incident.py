@@ -113,7 +113,7 @@ async def assign_role(world: World, interaction: Interaction) -> None:
     if incident.open and incident.commander not in (None, commander, by):
         await _ask_to_take_over(world, interaction, incident, commander)
         return
-    await flows.incidents.assign_commander(
+    await flows.command.assign_commander(
         world, incident.id, commander, seen=incident.commander, by=by
     )
 
@@ -144,7 +144,7 @@ async def _role_error(world: World, channel: str | None, role: str, name: str) -
 async def take_command(world: World, interaction: Interaction) -> None:
     """*Take command* was pressed, while the card showed nobody in command."""
     incident_id, user_id = _incident_id(interaction), interaction.user_id
-    await flows.incidents.assign_commander(world, incident_id, user_id, seen=None, by=user_id)
+    await flows.command.assign_commander(world, incident_id, user_id, seen=None, by=user_id)
 
 
 async def press_take_over(world: World, interaction: Interaction) -> None:
@@ -160,7 +160,7 @@ async def _ask_to_take_over(
     world: World, interaction: Interaction, incident: Incident, commander: UserId
 ) -> None:
     """Ask with the name of who is in command; raises UserError for who may not change that."""
-    await flows.incidents.check_may_take_over(world, incident, by=interaction.user_id)
+    await flows.command.check_may_take_over(world, incident, by=interaction.user_id)
     metadata = interaction.metadata(
         incident=incident.id, seen=incident.commander, commander=commander
     )
@@ -171,7 +171,7 @@ async def _ask_to_take_over(
 async def submit_take_over(world: World, interaction: Interaction, form: TakeOverForm) -> None:
     """Take command from the person whom the form named; raises UserError where another has it."""
     incident_id, metadata = _form_incident_id(interaction), interaction.private_metadata
-    await flows.incidents.assign_commander(
+    await flows.command.assign_commander(
         world,
         incident_id,
         UserId(metadata["commander"]),

@@ -397,14 +397,14 @@ MUTANTS = (
     ),
     Mutant(
         "of two at once both take command",
-        "bot/flows/incidents.py",
+        "bot/flows/command.py",
         "        if incident.commander != seen:",
         "        if False:",
         ("tests/test_command.py",),
     ),
     Mutant(
         "a service that lets anyone gives rights in all",
-        "bot/flows/incidents.py",
+        "bot/flows/teams.py",
         "    return all(config.lets_anyone(right)",
         "    return any(config.lets_anyone(right)",
         ("tests/test_command.py",),

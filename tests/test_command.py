@@ -116,7 +116,7 @@ async def test_of_two_at_once_one_has_it(walk: Walk, bot: Bot, other: Bot) -> No
 
     answers = await asyncio.gather(
         *(
-            flows.incidents.assign_commander(world, IncidentId(1), user, seen=None, by=user)
+            flows.command.assign_commander(world, IncidentId(1), user, seen=None, by=user)
             for world, user in zip(worlds, people, strict=True)
         ),
         return_exceptions=True,

@@ -38,7 +38,7 @@ from bot import __main__ as root
 from bot import scheduler, store
 from bot.clock import utc_now
 from bot.config import Config, Policy
-from bot.flows import incidents
+from bot.flows import declarations
 from bot.model import Execution, ExecutionId, ExecutionState, IncidentId, Risk, Severity, UserId
 from bot.settings import Settings
 from bot.store import db
@@ -566,9 +566,9 @@ async def open_stage(database_url: str, redis_url: str, folder: Path) -> AsyncIt
             await stack.enter_async_context(root.open_world(given, clock, wall_clock=wall))
             for wall in walls
         ]
-        declaration = incidents.Declaration(text="Orders fail", severity=Severity.SEV1)
+        declaration = declarations.Declaration(text="Orders fail", severity=Severity.SEV1)
         by = UserId(slack.user("oncall").id)
-        declared = await incidents.declare(worlds[0], declaration, by=by)
+        declared = await declarations.declare(worlds[0], declaration, by=by)
         await worlds[0].background.drain(20)
         conn = await AsyncConnection.connect(database_url, autocommit=True)
         await stack.enter_async_context(conn)

@@ -47,7 +47,6 @@ async def test_scaled_and_undone(walk: Walk, kube: Cluster) -> None:
     assert request.plan == {
         "Target": "deployment/order-service in namespace tickettoken",
         "Plan": "Scale order-service from 3 to 5 replicas",
-        "Target": "deployment/order-service in namespace tickettoken",
         "Check": "All 5 pods are ready within 300 s, and then stay ready for 0.4 s "
         "without a restart.",
         "Undo": "Scale order-service back to 3 replicas",
