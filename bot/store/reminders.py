@@ -53,7 +53,7 @@ async def due(conn: Conn, now: datetime, but: Sequence[int]) -> tuple[DueRow, ..
     query = """
         SELECT reminders.id, incident_id FROM reminders JOIN incidents ON incidents.id = incident_id
         WHERE {due} AND kind = ANY(%(kinds)s) AND reminders.id <> ALL(%(but)s)
-        ORDER BY due_at LIMIT 100
+        ORDER BY due_at, reminders.id LIMIT 100
     """.replace("{due}", DUE)
     return await db.fetch_all(conn, DueRow, query, now=now, kinds=list(ReminderKind), but=list(but))
 
