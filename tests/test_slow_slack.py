@@ -128,7 +128,7 @@ async def test_a_lost_statement_interrupts_no_change(
 async def test_declaring_waits_for_no_channel(
     walk: Walk, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows.incidents, "CHANNEL_CHECKS", (0.05, 0.1))
+    monkeypatch.setattr(flows.declarations, "CHANNEL_CHECKS", (0.05, 0.1))
     create = walk.slack.fail("conversations.create", hang=True)
 
     await walk.slack.say("oncall", "/incident declare sev1 Orders are failing", "general")
