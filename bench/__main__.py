@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-from bench import logs, masking, processes, trouble
+from bench import logs, masking, processes, services, trouble
 from sandbox.launcher import ROOT, RunningSandbox, run_bot, start_sandbox
 from sandbox.slack import Call, Slack
 from sandbox.slack.model import Channel
@@ -46,14 +46,12 @@ def answered_after_ms(call: Call, start: float) -> float:
     return (call.time + call.seconds - start) * 1000
 
 
-async def declare_once(stage: RunningSandbox, title: str) -> dict[str, float]:
-    """Declare one incident and return how long each part took: milliseconds, and two counts."""
+async def declare_once(stage: RunningSandbox, words: str) -> dict[str, float]:
+    """Declare in these words; returns how long each part took: milliseconds, and two counts."""
     slack = stage.slack
     before = len(slack.calls)
     start = time.time()
-    delivery = await slack.say(
-        "oncall", f"/incident declare sev1 order-service: orders fail, {title}", channel="general"
-    )
+    delivery = await slack.say("oncall", words, channel="general")
     await wait_until(lambda: any(call.method == "pins.add" for call in slack.calls[before:]))
     await wait_until(lambda: is_quiet(slack))
     calls = slack.calls[before:]
@@ -79,8 +77,8 @@ def is_quiet(slack: Slack) -> bool:
 async def declares(folder: Path, latency: float) -> None:
     """Print how long one declaration takes at a Web API latency given in seconds."""
     async with start_sandbox(folder, new_slack(latency)) as stage:
-        cold = await declare_once(stage, "right after the start")
-        rows = [await declare_once(stage, f"run {number}") for number in range(5)]
+        cold = await declare_once(stage, f"{DECLARE}, right after the start")
+        rows = [await declare_once(stage, f"{DECLARE}, run {number}") for number in range(5)]
     print(f"\none declaration, {latency * 1000:.0f} ms per call (median of 5; the first)")
     for name in rows[0]:
         value = sorted(row[name] for row in rows)[2]
@@ -205,6 +203,8 @@ async def main() -> None:
             await bounded("many declarations", many_declares(place, rate_limits=limits))
         await bounded("trouble", trouble.trouble(make_folder(folder / "trouble"), new_slack()))
         await bounded("running cost", running_cost(make_folder(folder / "cost")))
+        place = make_folder(folder / "services")
+        await bounded("services", services.services(place, new_slack(0.1), declare_once))
         await bounded("logs", logs.logs(make_folder(folder / "logs"), new_slack()))
         try:
             install_size(make_folder(folder / "install"))
