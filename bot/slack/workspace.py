@@ -1,5 +1,6 @@
 """The Slack workspace of the bot, checked when the bot starts."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Mapping, Set
@@ -71,8 +72,10 @@ async def load_workspace(
 
     The log warns of changes, by the risks of their `actions`, that too few people can approve.
     """
-    channels = await _join_configured(client, _configured_channels(config), start)
-    everybody = await _read_groups(people, config, start)
+    channels, everybody = await asyncio.gather(
+        _join_configured(client, _configured_channels(config), start),
+        _read_groups(people, config, start),
+    )
 
     def count(selector: MemberSelector) -> int:
         return len(everybody.only(selector.groups).everybody | set(selector.users))
