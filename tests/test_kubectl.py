@@ -482,7 +482,9 @@ async def test_pods_deleted_by_label_return(kube: Cluster, kubectl: Kubectl) -> 
 
     ran = await kubectl.ok("delete", "pod", *ORDERS)
 
-    assert ran.out.splitlines() == [f'pod "{name}" deleted' for name in before]
+    # Newer versions say from which namespace, too.
+    said = [line.removesuffix(" from tickettoken namespace") for line in ran.out.splitlines()]
+    assert said == [f'pod "{name}" deleted' for name in before]
     await kube.wait_for_ready_pods(3)
     assert not set(before) & set(kube.pod_names())
 
